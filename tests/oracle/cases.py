@@ -1006,6 +1006,7 @@ def _ambiguous() -> list[Ambiguous]:
         a("rail_after_reversal_mark", t("rsvl_nip_cr", credit("***RSVL NIP CR/MOB/ADA OBI/GTB x"), "reversal"), "the grammar is read behind a reversal mark, or not", "read"),
         a("short_rail", t("nip_without_a_remark", credit("NIP/GTB/GIFT LTD"), BUSINESS), "NIP/<bank>/<sender> without a third slash: the name is known, or not", "known"),
         a("letterless_name", t("number_for_a_name", credit("NIP/GTB/0123456789/x", 5_000), "below_floor_no_signal"), "a number in the name's place is a counterparty, or not", "is: the field is not empty"),
+        a("nameless_rail", t("gaps_without_a_name", credit("VIA GAPS 30221 RENT FROM "), LOW, "fixed_words"), "the rail's words are fixed also where the name's place is empty, or the grammar is not read then", "fixed all the same"),
         a("last_keyword", t("gaps_two_froms", credit("VIA GAPS 22 RENT FROM MAY TO JUNE FROM GIFT LTD"), BUSINESS), "the name follows the last FROM, or the first", "last"),
         a("gaps_number_needed", t("gaps_without_number", credit("VIA GAPS RENT FROM GIFT LTD"), BUSINESS), "VIA GAPS needs its number, or not", "not: it does not stand before the name"),
         a("session_number_needed", t("sterling_without_session", credit("NIP From GTB PAYREF:1 SENDER: GIFT LTD REMARK: x"), PERSONAL), "Sterling's line needs its session number, or not", "needs it"),

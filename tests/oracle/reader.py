@@ -41,6 +41,7 @@ class Reading:
     rail_after_reversal_mark: bool = True  # `***RSVL NIP CR/...`: is the grammar read behind the mark?
     short_rail: bool = True  # `NIP/<bank>/<sender>` and `NIP CR/<name>` with nothing, not even a slash, behind the name
     letterless_name: bool = True  # is `12345` or `-` in the name's place a counterparty?
+    nameless_rail: bool = True  # is the grammar, with its fixed words, read where the name's place is empty?
     last_keyword: bool = True  # `VIA GAPS ... FROM ... FROM ...`, `FRM` twice: the last one (else the first)
     gaps_number_needed: bool = (
         False  # is `VIA GAPS <number> ... FROM <name>` "a rail that carries a number before the name"?
@@ -67,6 +68,7 @@ OTHER_READINGS: dict[str, tuple[object, ...]] = {
     "rail_after_reversal_mark": (False,),
     "short_rail": (False,),
     "letterless_name": (False,),
+    "nameless_rail": (False,),
     "last_keyword": (False,),
     "gaps_number_needed": (True,),
     "session_number_needed": (False,),
@@ -310,7 +312,14 @@ RAILS: tuple[Rail, ...] = (
     # `NIBSS Instant Payment Outward <number> <name>`, needs the number
     _rail("nibss", spelled("NIBSS INSTANT PAYMENT OUTWARD") + r"\s+(?P<kept>\d+)\s+(?P<name>.*)"),
     # `OUTWARD TRANSFER TO ...`, and rails that stand in the shapes only
-    _rail("outward", spelled("OUTWARD TRANSFER TO") + r"\s+(?P<bank>.*?)\s+-\s+(?P<name>.*)", "shape_rails"),
+    _rail(
+        "outward",
+        spelled("OUTWARD TRANSFER TO")
+        + r"\s+(?P<bank>.*?)\s+-\s+(?P<name>.*?)(?P<kept>\b"
+        + spelled("REFUND")
+        + r"\b.*)?",
+        "shape_rails",
+    ),
     _rail("ft", spelled("FT/") + r"(?P<bank>[^/]*)/(?P<name>[^/]*)" + _REST, "shape_rails"),
     _rail(
         "customers",
@@ -356,7 +365,7 @@ def _parse_rail(text: str, reading: Reading) -> Parsed | None:
         if not reading.last_keyword and rail.label in ("gaps", "uba nxg"):
             pattern = re.compile(pattern.pattern.replace(".*)", ".*?)", 1), re.DOTALL)
         match = pattern.match(text)
-        if match:
+        if match and (reading.nameless_rail or (match["name"] or "").strip()):
             parts = match.groupdict()
             kept = [parts.get("kept"), parts.get("kept2"), parts.get("bank") if reading.bank_in_remark else None]
             return Parsed(rail.label, _known_name(parts.get("name"), reading), tuple(part for part in kept if part))
