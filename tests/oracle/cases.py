@@ -1006,6 +1006,8 @@ def _ambiguous() -> list[Ambiguous]:
         a("rail_after_reversal_mark", t("rsvl_nip_cr", credit("***RSVL NIP CR/MOB/ADA OBI/GTB x"), "reversal"), "the grammar is read behind a reversal mark, or not", "read"),
         a("short_rail", t("nip_without_a_remark", credit("NIP/GTB/GIFT LTD"), BUSINESS), "NIP/<bank>/<sender> without a third slash: the name is known, or not", "known"),
         a("letterless_name", t("number_for_a_name", credit("NIP/GTB/0123456789/x", 5_000), "below_floor_no_signal"), "a number in the name's place is a counterparty, or not", "is: the field is not empty"),
+        a("whole_name", t("name_with_a_number", credit("NIBSS Instant Payment Outward 000013 STUDIO 24 LTD"), BUSINESS), "the name is all that follows, or ends before a number", "all that follows"),
+        a("loose_blanks", t("two_blanks_in_the_rail", credit("NIP  CR/MOB/ADA OBI/GTB x", 5_000), "below_floor_no_signal"), "the blanks of a rail's fixed words count as one, or must be as written", "as one"),
         a("nameless_rail", t("gaps_without_a_name", credit("VIA GAPS 30221 RENT FROM "), LOW, "fixed_words"), "the rail's words are fixed also where the name's place is empty, or the grammar is not read then", "fixed all the same"),
         a("last_keyword", t("gaps_two_froms", credit("VIA GAPS 22 RENT FROM MAY TO JUNE FROM GIFT LTD"), BUSINESS), "the name follows the last FROM, or the first", "last"),
         a("gaps_number_needed", t("gaps_without_number", credit("VIA GAPS RENT FROM GIFT LTD"), BUSINESS), "VIA GAPS needs its number, or not", "not: it does not stand before the name"),
@@ -1014,6 +1016,7 @@ def _ambiguous() -> list[Ambiguous]:
         a("nfkc_tokens", t("full_width_reference", credit("ＩＮＶ-22"), BUSINESS, "pattern"), "reference tokens are NFKC-normalised too, or taken as they came", "normalised"),
         a("unparsed_reference_shown", t("refused_reference", credit("x", reference="ABC"), "reference_unparseable", "pattern"), "an explicit reference that the pattern refuses is the transaction's `reference`, or not", "not"),
         a("entry_reference", t("entry_on_the_second_reference", credit("INV-1 INV-2"), BUSINESS, "pattern", entries=_entry("deny", "reference", "exact", "INV-2")), "an entry on `reference` looks at the first reference, at each, or also at the refused explicit one", "the first: it is 'the transaction's reference'"),
+        a("regex_text", t("regex_end_behind_blanks", credit("RICE 22  "), LOW, entries=_entry("deny", "narration", "regex", "22$")), "a regex is searched in the text, or in the normalised text with its blanks collapsed", "the text"),
         a("entry_needs_words", t("exact_without_words", credit("12345"), LOW, entries=_entry("deny", "narration", "exact", "67890")), "two texts without words are the same words, or not", "not"),
     ]  # fmt: skip
     return [replace(case, example=case.example.placed(place)) for place, case in enumerate(listed)]

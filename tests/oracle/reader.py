@@ -39,7 +39,11 @@ class Reading:
     bank_in_remark: bool = True  # the bank's field is no counterparty, no fixed word, no boilerplate: does it stay?
     shape_rails: bool = True  # rails that only stand in the shapes (FT/, MOB/UTO/, TRF FRM ... TO ...)
     rail_after_reversal_mark: bool = True  # `***RSVL NIP CR/...`: is the grammar read behind the mark?
-    short_rail: bool = True  # `NIP/<bank>/<sender>` and `NIP CR/<name>` with nothing, not even a slash, behind the name
+    short_rail: bool = (
+        True  # `NIP/<bank>/<sender>`, `NIP FRM <name>`: is the name known where what ends it is not there?
+    )
+    whole_name: bool = True  # the last place of a rail is all that follows (else it ends at a number of its own)
+    loose_blanks: bool = True  # do the blanks inside a rail's fixed words count as one, however many?
     letterless_name: bool = True  # is `12345` or `-` in the name's place a counterparty?
     nameless_rail: bool = True  # is the grammar, with its fixed words, read where the name's place is empty?
     last_keyword: bool = True  # `VIA GAPS ... FROM ... FROM ...`, `FRM` twice: the last one (else the first)
@@ -54,6 +58,9 @@ class Reading:
         "first"  # what an entry on `reference` is held against: first, any, or also the refused explicit
     )
     entry_needs_words: bool = True  # `exact` between two texts without any word: equal or not?
+    regex_text: str = (
+        "nfkc"  # what a `regex` entry is searched in: the text (nfkc), or the normalised one, blanks collapsed
+    )
 
 
 # question -> the other answers; the default answers are those of Reading()
@@ -67,6 +74,8 @@ OTHER_READINGS: dict[str, tuple[object, ...]] = {
     "shape_rails": (False,),
     "rail_after_reversal_mark": (False,),
     "short_rail": (False,),
+    "whole_name": (False,),
+    "loose_blanks": (False,),
     "letterless_name": (False,),
     "nameless_rail": (False,),
     "last_keyword": (False,),
@@ -77,6 +86,7 @@ OTHER_READINGS: dict[str, tuple[object, ...]] = {
     "unparsed_reference_shown": (True,),
     "entry_reference": ("any", "explicit"),
     "entry_needs_words": (False,),
+    "regex_text": ("collapsed", "raw"),
 }
 
 
@@ -300,6 +310,16 @@ RAILS: tuple[Rail, ...] = (
         "session_number_needed",
         False,
     ),
+    _rail(
+        "sterling",
+        spelled("NIP FROM")
+        + r"\s+\d+\s+(?P<bank>.*?)\b"
+        + spelled("SENDER:")
+        + r"(?P<name>.*?)(?:\b"
+        + spelled("REMARK:")
+        + r"(?P<kept>.*))?",
+        "short_rail",
+    ),
     # UBA: `MOB/UTO/..`, `NXG :TRF<remark without blanks>FRM<name>`
     _rail("uba nxg", spelled("NXG ") + ":" + spelled("TRF") + r"(?P<kept>.*)" + spelled("FRM") + r"(?P<name>.*)"),
     _rail("uba mob", spelled("MOB/UTO/") + r"(?P<name>[^/]*)" + _REST + "?", "shape_rails"),
@@ -309,6 +329,10 @@ RAILS: tuple[Rail, ...] = (
     _rail("fcmb trf", spelled("TRF FROM") + r"\s+(?P<name>[^/]*)/(?P<kept>.*)"),
     _rail("fcmb web", spelled("WEB: TRF FRM") + r"\s+(?P<name>[^/]*)/(?P<kept>.*)"),
     _rail("fcmb cash", spelled("CSH DEPOSIT BY:") + r"(?P<name>[^|]*)\|(?P<kept>.*)"),
+    _rail("fcmb nip", spelled("NIP FRM") + r"\s+(?P<name>[^-]*)", "short_rail"),
+    _rail("fcmb trf", spelled("TRF FROM") + r"\s+(?P<name>[^/]*)", "short_rail"),
+    _rail("fcmb web", spelled("WEB: TRF FRM") + r"\s+(?P<name>[^/]*)", "short_rail"),
+    _rail("fcmb cash", spelled("CSH DEPOSIT BY:") + r"(?P<name>[^|]*)", "short_rail"),
     # `NIBSS Instant Payment Outward <number> <name>`, needs the number
     _rail("nibss", spelled("NIBSS INSTANT PAYMENT OUTWARD") + r"\s+(?P<kept>\d+)\s+(?P<name>.*)"),
     # `OUTWARD TRANSFER TO ...`, and rails that stand in the shapes only
@@ -364,11 +388,17 @@ def _parse_rail(text: str, reading: Reading) -> Parsed | None:
         pattern = rail.pattern
         if not reading.last_keyword and rail.label in ("gaps", "uba nxg"):
             pattern = re.compile(pattern.pattern.replace(".*)", ".*?)", 1), re.DOTALL)
+        if not reading.loose_blanks:
+            pattern = re.compile(pattern.pattern.replace("]\\s+[", "] ["), re.DOTALL)
         match = pattern.match(text)
         if match and (reading.nameless_rail or (match["name"] or "").strip()):
             parts = match.groupdict()
             kept = [parts.get("kept"), parts.get("kept2"), parts.get("bank") if reading.bank_in_remark else None]
-            return Parsed(rail.label, _known_name(parts.get("name"), reading), tuple(part for part in kept if part))
+            name = parts.get("name") or ""
+            if not reading.whole_name and rail.label in ("nibss", "outward", "customers", "gaps"):
+                name, number, rest = re.match(r"(.*?)((?:\s\d+(?=\s|\Z))?)(.*)\Z", name, re.DOTALL).groups()  # type: ignore[union-attr]
+                kept.append(number + rest)
+            return Parsed(rail.label, _known_name(name, reading), tuple(part for part in kept if part))
     return None
 
 
@@ -533,7 +563,12 @@ class Entry:
             return holds([term(self.value)], [words(text)])
         if self.match == "prefix":  # of the normalised text, blanks collapsed
             return " ".join(normal(text).split()).startswith(" ".join(normal(self.value).split()))
-        return re.search(self.value, unicodedata.normalize("NFKC", text), re.IGNORECASE) is not None
+        variants = {
+            "nfkc": unicodedata.normalize("NFKC", text),
+            "collapsed": " ".join(normal(text).split()),
+            "raw": text,
+        }
+        return re.search(self.value, variants[reading.regex_text], re.IGNORECASE) is not None
 
 
 def entry_texts(entry: Entry, line: Line, policy: Policy, found: Sequence[str], reading: Reading) -> list[str]:
