@@ -1,0 +1,325 @@
+"""The proofs that every run gives: each row once, nothing lost on the way, the funnel adds up (domain section 7).
+
+DuckLake has no keys, so what a key would refuse is looked for here, in SQL that shares nothing with the writing side. A
+check reads and judges; it mends nothing. The tables are read once, into narrow temporary ones where 64-bit hashes stand for
+names; only a check that fails reads the tables again, by the names themselves, to say which rows are at fault. Days that wait
+to be decided anew (`touched_days`) are not judged on what follows from a decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+import duckdb
+
+from resources.errors import WarehouseError
+
+WHOLE = (date(1, 1, 1), date(9999, 12, 31))
+LINES_CHECKED_WHOLE = 1_000_000
+"""Up to so many lines each run checks all of them; beyond, the days it touched and the totals of all."""
+ROWS_NAMED = 20
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold."""
+
+    table: str
+    name: str
+    says: str
+    judge: str
+    """SQL on the facts: numbers in one row; the check fails unless its `at_fault` is 0."""
+    blame: str
+    """SQL on the tables: account and transaction ids of the rows at fault."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one check found."""
+
+    check: Check
+    counts: dict[str, int] = field(default_factory=dict)
+    """Numbers only: they may be kept by Dagster."""
+    rows: tuple[str, ...] = ()
+    """Some of the rows at fault, as `account/transaction`: for the person at the command, never kept."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it holds."""
+        return not self.counts["at_fault"]
+
+
+_TOTALS = """
+SELECT
+    (SELECT count(*) FROM transactions) AS transactions,
+    (SELECT count(*) FROM decisions) AS decisions,
+    (SELECT count(*) FROM touched_days) AS waiting_days
+"""
+
+_FACTS = (
+    """
+    CREATE OR REPLACE TEMP TABLE fact_lines AS
+    SELECT hash(account_id, transaction_id) AS line, day, hash(organization_id, environment) AS tenant, version,
+        hash(payload_hash) AS payload
+    FROM transactions WHERE day BETWEEN $first AND $last
+    """,
+    """
+    CREATE OR REPLACE TEMP TABLE fact_versions AS
+    SELECT hash(account_id, transaction_id) AS line, hash(payload_hash) AS payload
+    FROM transaction_versions WHERE day BETWEEN $first AND $last
+    """,
+    """
+    CREATE OR REPLACE TEMP TABLE fact_decisions AS
+    SELECT hash(account_id, transaction_id) AS line, day, hash(organization_id, environment) AS tenant, version, outcome
+    FROM decisions WHERE day BETWEEN $first AND $last
+    """,
+    """
+    CREATE OR REPLACE TEMP TABLE fact_drafts AS
+    SELECT hash(account_id, transaction_id) AS line, day, hash(organization_id, environment) AS tenant,
+        hash(draft_id) AS draft, status, coalesce(contested, false) AS contested
+    FROM drafts WHERE day BETWEEN $first AND $last
+    """,
+    """
+    CREATE OR REPLACE TEMP TABLE fact_rejections AS
+    SELECT hash(account_id, transaction_id) AS line, day, hash(organization_id, environment) AS tenant
+    FROM rejections WHERE replayed_at IS NULL AND day BETWEEN $first AND $last
+    """,
+    """
+    CREATE OR REPLACE TEMP TABLE fact_settlements AS
+    SELECT hash(account_id, transaction_id) AS line, bool_or(status IN ('linked', 'accepted')) AS settled,
+        bool_or(status = 'suggested') AS suggested
+    FROM settlements GROUP BY ALL
+    """,
+    """
+    CREATE OR REPLACE TEMP TABLE fact_waits AS
+    SELECT DISTINCT hash(organization_id, environment) AS tenant, day FROM touched_days
+    """,
+    """
+    CREATE OR REPLACE TEMP TABLE fact_ends AS
+    SELECT l.line, l.version IS DISTINCT FROM d.version AS undecided, d.outcome,
+        coalesce(f.drafts, 0) AS drafts,
+        coalesce(r.rejections, 0) AS rejections,
+        coalesce(s.settled, false) OR coalesce(s.suggested, false) AS settles,
+        CASE
+            WHEN d.outcome IN ('rejected', 'held') THEN d.outcome
+            WHEN s.settled THEN 'matched'
+            WHEN f.drafts > 0 THEN 'drafted'
+            WHEN s.suggested THEN 'review'
+        END AS disposition
+    FROM fact_lines AS l
+    ANTI JOIN fact_waits AS w USING (tenant, day)
+    LEFT JOIN fact_decisions AS d USING (line, day)
+    LEFT JOIN (
+        SELECT line, day, count(*) AS drafts FROM fact_drafts WHERE status <> 'WITHDRAWN' GROUP BY ALL
+    ) AS f USING (line, day)
+    LEFT JOIN (SELECT line, day, count(*) AS rejections FROM fact_rejections GROUP BY ALL) AS r USING (line, day)
+    LEFT JOIN fact_settlements AS s USING (line)
+    """,
+)
+
+CHECKS = (
+    Check(
+        "transactions",
+        "each_line_once",
+        "each account and transaction id stands once",
+        "SELECT count(*) AS transactions, count(*) - count(DISTINCT line) AS at_fault FROM fact_lines",
+        """
+        SELECT account_id, transaction_id FROM transactions WHERE day BETWEEN $first AND $last
+        GROUP BY ALL HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "transactions",
+        "payloads_accounted_for",
+        "distinct raw payloads = transactions + older versions + quarantined",
+        """
+        WITH older AS (SELECT line, payload FROM fact_versions ANTI JOIN fact_lines USING (line, payload)),
+        read AS (SELECT line, payload FROM fact_lines UNION ALL SELECT line, payload FROM older),
+        counted AS (
+            SELECT
+                (SELECT count(*) FROM (SELECT DISTINCT line, payload FROM read))
+                + (SELECT count(*) FROM (SELECT DISTINCT account_id, payload_hash FROM quarantine)) AS payloads,
+                (SELECT count(*) FROM fact_lines) AS transactions,
+                (SELECT count(*) FROM older) AS older_versions,
+                (SELECT count(*) FROM quarantine) AS quarantined
+        )
+        SELECT *, abs(payloads - transactions - older_versions - quarantined) AS at_fault FROM counted
+        """,
+        """
+        WITH read AS (
+            SELECT account_id, transaction_id, payload_hash FROM transactions WHERE day BETWEEN $first AND $last
+            UNION ALL
+            SELECT v.account_id, v.transaction_id, v.payload_hash
+            FROM transaction_versions AS v
+            ANTI JOIN transactions AS t USING (account_id, transaction_id, payload_hash)
+            WHERE v.day BETWEEN $first AND $last
+        )
+        SELECT account_id, transaction_id FROM read GROUP BY ALL, payload_hash HAVING count(*) > 1
+        UNION ALL
+        SELECT account_id, 'quarantined payload ' || payload_hash FROM quarantine GROUP BY ALL HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "decisions",
+        "each_decision_once",
+        "each line has at most one decision in force",
+        "SELECT count(*) AS decisions, count(*) - count(DISTINCT line) AS at_fault FROM fact_decisions",
+        """
+        SELECT account_id, transaction_id FROM decisions WHERE day BETWEEN $first AND $last
+        GROUP BY ALL HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "decisions",
+        "funnel_adds_up",
+        "transactions = matched + review + drafted + rejected + held on every day that is decided",
+        """
+        WITH counted AS (
+            SELECT
+                (SELECT count(*) FROM fact_lines ANTI JOIN fact_waits USING (tenant, day)) AS transactions,
+                count(*) FILTER (WHERE disposition = 'matched') AS matched,
+                count(*) FILTER (WHERE disposition = 'review') AS review,
+                count(*) FILTER (WHERE disposition = 'drafted') AS drafted,
+                count(*) FILTER (WHERE disposition = 'rejected') AS rejected,
+                count(*) FILTER (WHERE disposition = 'held') AS held,
+                count(*) FILTER (WHERE undecided OR disposition IS NULL) AS undecided,
+                (
+                    SELECT count(*) FROM fact_decisions
+                    ANTI JOIN fact_lines USING (line, day) ANTI JOIN fact_waits USING (tenant, day)
+                ) AS decided_without_line
+            FROM fact_ends
+        )
+        SELECT *, undecided + decided_without_line
+            + abs(transactions - matched - review - drafted - rejected - held) AS at_fault
+        FROM counted
+        """,
+        """
+        SELECT t.account_id, t.transaction_id
+        FROM (SELECT * FROM transactions WHERE day BETWEEN $first AND $last) AS t
+        JOIN (SELECT line FROM fact_ends WHERE undecided OR disposition IS NULL) AS e
+            ON e.line = hash(t.account_id, t.transaction_id)
+        UNION ALL
+        SELECT d.account_id, d.transaction_id
+        FROM (SELECT * FROM decisions WHERE day BETWEEN $first AND $last) AS d
+        ANTI JOIN transactions AS t USING (account_id, transaction_id, day)
+        ANTI JOIN touched_days AS w USING (organization_id, environment, day)
+        """,
+    ),
+    Check(
+        "drafts",
+        "each_draft_once",
+        "each draft id stands once",
+        "SELECT count(*) AS drafts, count(*) - count(DISTINCT draft) AS at_fault FROM fact_drafts",
+        """
+        SELECT any_value(account_id), any_value(transaction_id) FROM drafts WHERE day BETWEEN $first AND $last
+        GROUP BY draft_id HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "drafts",
+        "no_draft_astray",
+        "each live draft has an eligible line, and each eligible line one draft or settlement",
+        """
+        WITH counted AS (
+            SELECT
+                (
+                    SELECT count(*) FROM fact_drafts
+                    ANTI JOIN (SELECT line, day FROM fact_decisions WHERE outcome = 'eligible') USING (line, day)
+                    ANTI JOIN fact_waits USING (tenant, day)
+                    WHERE status IN ('DRAFT', 'CONFIRMED', 'VALIDATED') AND NOT contested
+                ) AS drafts_without_eligible_line,
+                count(*) FILTER (WHERE outcome = 'eligible' AND drafts <> 1 AND NOT settles) AS eligible_without_one_draft
+            FROM fact_ends
+        )
+        SELECT *, drafts_without_eligible_line + eligible_without_one_draft AS at_fault FROM counted
+        """,
+        """
+        SELECT f.account_id, f.transaction_id
+        FROM (
+            SELECT * FROM drafts
+            WHERE status IN ('DRAFT', 'CONFIRMED', 'VALIDATED') AND NOT coalesce(contested, false)
+                AND day BETWEEN $first AND $last
+        ) AS f
+        ANTI JOIN (SELECT * FROM decisions WHERE outcome = 'eligible') AS d USING (account_id, transaction_id, day)
+        ANTI JOIN touched_days AS w USING (organization_id, environment, day)
+        UNION ALL
+        SELECT t.account_id, t.transaction_id
+        FROM (SELECT * FROM transactions WHERE day BETWEEN $first AND $last) AS t
+        JOIN (SELECT line FROM fact_ends WHERE outcome = 'eligible' AND drafts <> 1 AND NOT settles) AS e
+            ON e.line = hash(t.account_id, t.transaction_id)
+        """,
+    ),
+    Check(
+        "rejections",
+        "each_rejection_once",
+        "each rejected line stands once in the dead-letter queue, and no other line does",
+        """
+        WITH counted AS (
+            SELECT
+                (
+                    SELECT count(*) FROM fact_rejections
+                    ANTI JOIN (SELECT line, day FROM fact_decisions WHERE outcome = 'rejected') USING (line, day)
+                    ANTI JOIN fact_waits USING (tenant, day)
+                ) AS rejections_without_rejected_line,
+                count(*) FILTER (WHERE outcome = 'rejected' AND rejections <> 1) AS rejected_without_one_rejection
+            FROM fact_ends
+        )
+        SELECT *, rejections_without_rejected_line + rejected_without_one_rejection AS at_fault FROM counted
+        """,
+        """
+        SELECT r.account_id, r.transaction_id
+        FROM (SELECT * FROM rejections WHERE replayed_at IS NULL AND day BETWEEN $first AND $last) AS r
+        ANTI JOIN (SELECT * FROM decisions WHERE outcome = 'rejected') AS d USING (account_id, transaction_id, day)
+        ANTI JOIN touched_days AS w USING (organization_id, environment, day)
+        UNION ALL
+        SELECT t.account_id, t.transaction_id
+        FROM (SELECT * FROM transactions WHERE day BETWEEN $first AND $last) AS t
+        JOIN (SELECT line FROM fact_ends WHERE outcome = 'rejected' AND rejections <> 1) AS e
+            ON e.line = hash(t.account_id, t.transaction_id)
+        """,
+    ),
+)
+"""Every check there is, table by table."""
+
+
+def check_all(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> list[Verdict]:
+    """Judge the warehouse, all of it while it is small, else the touched days and the totals.
+
+    Args:
+        con: an open connection; it takes temporary tables, the warehouse takes nothing.
+        touched: the first and last day that the run decided, if any.
+
+    Returns:
+        One verdict for each of `CHECKS`, in that order.
+    """
+    first, last = _span(con, touched)
+    span: dict[str, object] = {"first": first, "last": last}
+    for fact in _FACTS:
+        con.execute(fact, span if "$first" in fact else None)
+    return [_verdict(con, check, span) for check in CHECKS]
+
+
+def _span(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> tuple[date, date]:
+    """The days to judge; where the totals of a big warehouse do not agree, all days."""
+    totals = _numbers(con, _TOTALS)
+    small = totals["transactions"] <= LINES_CHECKED_WHOLE
+    disagree = not totals["waiting_days"] and totals["transactions"] != totals["decisions"]
+    return WHOLE if small or disagree else (touched or WHOLE[::-1])
+
+
+def _verdict(con: duckdb.DuckDBPyConnection, check: Check, span: dict[str, object]) -> Verdict:
+    counts = _numbers(con, check.judge)
+    if not counts["at_fault"]:
+        return Verdict(check, counts)
+    found = con.execute(check.blame, span).fetchmany(ROWS_NAMED)
+    return Verdict(check, counts, tuple(sorted({f"{account}/{transaction}" for account, transaction in found})))
+
+
+def _numbers(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, int]:
+    cursor = con.execute(sql)
+    names, row = [column[0] for column in cursor.description or ()], cursor.fetchone()
+    if row is None:
+        message = "a check read nothing of the warehouse; run `kobosift doctor`"
+        raise WarehouseError(message)
+    return dict(zip(names, row, strict=True))
