@@ -65,18 +65,12 @@ class Shape:
     payer: str | None
 
     def fill(self, draw: Draw, subject: Subject, day: date, given: Mapping[str, str]) -> str:
-        """Fill the placeholders anew; `given` values are used as they are, and payers stay the same within a line."""
-        values = dict(given)
+        """Fill the placeholders, each anew but for those `given`, which are used as they are wherever they stand."""
         written: list[str] = []
         for literal, name in self.parts:
             written.append(literal)
-            if name in values:
-                written.append(values[name])
-            elif name:
-                text = _drawn(name, draw, subject, day)
-                written.append(text)
-                if name in PAYERS:
-                    values[name] = text
+            if name:
+                written.append(given[name] if name in given else _drawn(name, draw, subject, day))
         return "".join(written)
 
 

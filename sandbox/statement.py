@@ -19,7 +19,6 @@ from sandbox.names import Draw
 from sandbox.narrations import Shape, Subject
 
 LAGOS_OFFSET: Final = timedelta(hours=1)
-PENDING_DAYS: Final = 3
 FLOOR: Final = 100_000
 
 _DAY_MS: Final = 86_400_000
@@ -46,11 +45,15 @@ _OTHER_CATEGORIES: Final = ("unknown", "unknown", "transfer", None)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How an account's lines are drawn: how many over which Lagos days, from which shapes, richer rows or plain."""
+    """How an account's lines are drawn: how many over which Lagos days, from which shapes, richer rows or plain.
+
+    `pending_from` is the first Lagos day (ordinal) on which lines may still be pending.
+    """
 
     lines: int
     first_day: date
     days: int
+    pending_from: int
     shapes: Sequence[Shape]
     weights: Sequence[float]
     must_occur: Sequence[Shape]
@@ -134,7 +137,8 @@ def _time_of_day(draw: Draw) -> int:
 
 
 def _line(moment: int, shape: Shape, terms: Terms, subject: Subject, books: Books, draw: Draw) -> _Line:
-    day = date.fromordinal(_ordinal(moment + 3_600_000))
+    ordinal = _ordinal(moment + 3_600_000)
+    day = _day(ordinal)
     payment = books.payment(shape, day) if shape.label == "business" else None
     given = payment.given if payment else {}
     if shape.payer and shape.payer not in given:
@@ -144,7 +148,7 @@ def _line(moment: int, shape: Shape, terms: Terms, subject: Subject, books: Book
     truth = Truth(shape.label, shape.text, payment.pays, payment.how) if payment else _pays_nothing(shape)
     categories = _CATEGORIES.get(shape.kind, _OTHER_CATEGORIES)
     category = categories[draw.below(len(categories))]
-    pending = (day - terms.first_day).days >= terms.days - PENDING_DAYS and draw.below(6) == 0
+    pending = ordinal >= terms.pending_from and draw.below(6) == 0
     extra = _extra(terms, subject, shape, given, pending) if terms.enriched and draw.below(2) else None
     if pending and extra is None:
         extra = {"status": "pending"}
@@ -238,6 +242,11 @@ def row_id(row: bytes) -> str:
 
 def _ordinal(moment: int) -> int:
     return moment // _DAY_MS + _EPOCH
+
+
+@cache
+def _day(ordinal: int) -> date:
+    return date.fromordinal(ordinal)
 
 
 @cache

@@ -22,6 +22,7 @@ from sandbox.statement import Statement, Terms, row_id, write_statement
 
 ENVIRONMENT: Final = "sandbox"
 LATER_LINES: Final = 3
+PENDING_DAYS: Final = 3
 LINES_PER_DAY: Final = {"firm": 12, "person": 6}
 
 _NUMBER_FORMATS: Final = ("INV-{:05d}", "INV-{}", "INV{:06d}", "INV-{:06d}", "SI-{:05d}")
@@ -177,10 +178,12 @@ def _build_account(
     currency = "GHC" if place >= plan.accounts - plan.foreign else "NGN"
     account = _account(Draw(rng), kind, organization_id, currency)
     books = Books(numbering, rng)
+    last_day = plan.first_day + timedelta(days=plan.days - 1)
     terms = Terms(
         lines=plan.lines or plan.days * LINES_PER_DAY[kind],
         first_day=plan.first_day,
         days=plan.days,
+        pending_from=last_day.toordinal() - PENDING_DAYS + 1,
         shapes=plan.shapes,
         weights=_weights(plan.shapes, kind),
         must_occur=plan.shapes,
@@ -190,7 +193,7 @@ def _build_account(
     rotation = place * terms.lines % len(plan.shapes)
     terms = replace(terms, must_occur=plan.shapes[rotation:] + plan.shapes[:rotation])
     statement = write_statement(terms, Subject(account.holder, numbering.number_format), books, rng, LATER_LINES)
-    books.leave_unpaid(plan.first_day + timedelta(days=plan.days - 1))
+    books.leave_unpaid(last_day)
     return account, statement, tuple(books.invoices)
 
 
