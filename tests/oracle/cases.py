@@ -114,6 +114,7 @@ POLICIES: dict[str, str] = {
         points="[points]\nbusiness_term = 0\nreference = 0\ncompany = 0\nat_or_above_floor = 0\nminimum = 0\n"
     ),
     "currencies": _policy(currencies='["NGN", "GHS", "KES", "ZAR"]'),
+    "whole_job": _policy(reference=r"^INV-\d+$", currencies='["NGN", "GHS"]'),
     "patient": _policy(days=30),
     "no_words": _policy(business="[]", personal="[]", refund="[]", reversal="[]", company="[]", boilerplate="[]"),
     "tongues": _policy(
