@@ -183,8 +183,11 @@ class MonoServer:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = _serve  # noqa: N815 - the name is the library's
-            do_POST = _serve  # noqa: N815
+            def do_GET(self) -> None:
+                self._serve()
+
+            def do_POST(self) -> None:
+                self._serve()
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 """Say nothing."""
