@@ -1,0 +1,253 @@
+"""The signals: what a transaction shows, each true or false, with what it saw (domain sections 2 to 4).
+
+One lazy pass over the transactions computes them all. They are facts only; what follows from them is the decision
+table's (`rules/eligibility.py`). In the warehouse they are one whole number, a bit a signal, in the order of `Signal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import IntEnum
+
+import polars as pl
+
+from rules import rails
+from rules.distinct import per_distinct
+from rules.lists import Lists
+from rules.policy import Policy, floor_of
+from rules.references import first_matching_token, first_numbered_token
+from rules.text import BREAK, TermList, normalised, place_of, word_form
+
+
+class Signal(IntEnum):
+    """A bit of `signals`; the order is a contract with the audit views, so new ones go to the end."""
+
+    CREDIT = 0
+    REFUND_TERM = 1
+    CURRENCY_KNOWN = 2
+    CURRENCY_INVOICED = 3
+    REFERENCE_PARSES = 4
+    SETTLED = 5
+    OVERDUE = 6
+    DENY_ENTRY = 7
+    ALLOW_ENTRY = 8
+    REVERSAL_TERM = 9
+    SELF_TRANSFER = 10
+    PERSONAL_TERM = 11
+    AT_OR_ABOVE_FLOOR = 12
+    COUNTERPARTY_KNOWN = 13
+    BUSINESS_TERM = 14
+    REFERENCE = 15
+    COMPANY_TERM = 16
+
+    @property
+    def column(self) -> str:
+        """Its name in frames and in evidence."""
+        return self.name.lower()
+
+    @property
+    def bit(self) -> int:
+        """Its value within `signals`."""
+        return 1 << self.value
+
+
+def bits(held: Iterable[Signal]) -> int:
+    """A set of signals as one whole number."""
+    return sum(signal.bit for signal in set(held))
+
+
+def held_in(value: int) -> list[Signal]:
+    """The signals of one whole number, in order."""
+    return [signal for signal in Signal if value & signal.bit]
+
+
+REMARK_TERMS = {
+    "business": Signal.BUSINESS_TERM,
+    "personal": Signal.PERSONAL_TERM,
+    "refund": Signal.REFUND_TERM,
+    "reversal": Signal.REVERSAL_TERM,
+}
+"""The kinds of terms that are looked for in the remark, and the signal that each gives."""
+
+_BESIDE = "\x1f"  # between what a rail says before the name and what it says after: no term reaches across it
+
+
+def signals(
+    transactions: pl.LazyFrame, *, policy: Policy, lists: Lists, invoices: pl.DataFrame, now: datetime
+) -> pl.LazyFrame:
+    """Add what each transaction shows.
+
+    Args:
+        transactions: the columns of `contracts.TRANSACTIONS`.
+        policy: its words, floors and pattern.
+        lists: the entries in force.
+        invoices: `organization_id`, `environment`, `number` of the tenants' invoices, for references without a pattern.
+        now: the time of the decision.
+
+    Returns:
+        The frame with `signals` (one bit a signal), `counterparty`, `rail`, `reference`, `floor` (minor units),
+        `deny_entry`, `allow_entry`, and for each kind of terms `<kind>_term` and `<kind>_at`.
+
+    """
+    return (
+        transactions.pipe(_with_parties)
+        .pipe(_with_names, company=policy.terms("company"))
+        .pipe(_with_remark, boilerplate=policy.terms("boilerplate"))
+        .pipe(_with_references, pattern=policy.reference_pattern, invoices=invoices)
+        .pipe(_with_finds, policy=policy)
+        .pipe(_with_verdicts, lists=lists)
+        .pipe(_with_bits, policy=policy, now=now)
+    )
+
+
+def _with_parties(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """Normalise the texts; read the narration by its rail's grammar; say who the counterparty is."""
+    return (
+        lines.with_columns(
+            pl.col("currency").fill_null(pl.col("account_currency")),
+            _narration=normalised(pl.col("narration").fill_null("").str.strip_chars()),
+            _explicit=_not_blank(normalised(pl.col("counterparty"))),
+            _explicit_reference=_not_blank(normalised(pl.col("reference"))),
+        )
+        .pipe(rails.with_parsed, "_narration")
+        .with_columns(counterparty=pl.coalesce("_explicit", _not_blank(pl.col("_name"))))
+    )
+
+
+def _not_blank(text: pl.Expr) -> pl.Expr:
+    trimmed = text.str.strip_chars()
+    return pl.when(trimmed != "").then(trimmed)
+
+
+def _with_names(lines: pl.LazyFrame, *, company: TermList) -> pl.LazyFrame:
+    """What the parties' names show: their words, the set of these, and the company terms among them."""
+    party = pl.coalesce("counterparty", "_narration")
+    outputs = {
+        "form": word_form(pl.col("text")),
+        "key": _word_set(pl.col("text")),
+        "found": company.found_in(word_form(pl.col("text"))),
+    }
+    named = {
+        **outputs,
+        "term": company.term_of(outputs["found"]),
+        "at": place_of(outputs["form"], outputs["found"], "party"),
+    }
+    strings = pl.Schema(dict.fromkeys(named, pl.String()))
+    return lines.with_columns(
+        _party=per_distinct(party, named, strings),
+        _holder=per_distinct(
+            pl.col("holder"), {"key": _word_set(normalised(pl.col("text")))}, pl.Schema({"key": pl.String()})
+        ),
+    ).with_columns(
+        _name=pl.when(pl.col("counterparty").is_not_null()).then(pl.col("_party").struct.field("form")),
+        _self=pl.col("counterparty").is_not_null()
+        & (pl.col("_party").struct.field("key") == pl.col("_holder").struct.field("key")),
+        company_term=pl.col("_party").struct.field("term"),
+        company_at=pl.col("_party").struct.field("at"),
+    )
+
+
+def _word_set(name: pl.Expr) -> pl.Expr:
+    """The set of a name's words as one text; null where there are fewer than two."""
+    words = name.str.to_lowercase().str.extract_all(r"[\p{L}\p{M}]+").list.unique().list.sort()
+    return pl.when(words.list.len() > 1).then(words.list.join(" "))
+
+
+def _with_remark(lines: pl.LazyFrame, *, boilerplate: TermList) -> pl.LazyFrame:
+    """What is said besides the counterparty's name and the rail's fixed words, as a word form."""
+    said = pl.when(pl.col("rail").is_null()).then(pl.col("_narration")).otherwise(pl.col("_after").fill_null(""))
+    before = pl.col("_before")
+    said = pl.when(before.is_not_null()).then(pl.concat_str([before, said], separator=_BESIDE)).otherwise(said)
+    form = pl.col("text").str.split(_BESIDE).list.eval(word_form(pl.element())).list.join(BREAK)
+    without_numbers = said.str.replace_all(
+        r"\d+", "0"
+    )  # numbers are no words, and make remarks differ that say the same
+    forms = per_distinct(without_numbers, {"form": boilerplate.removed_from(form)}, pl.Schema({"form": pl.String()}))
+    return lines.with_columns(_said=forms.struct.field("form")).with_columns(
+        _remark=_with_extras(_without_name(pl.col("_said"), pl.col("_name")))
+    )
+
+
+def _without_name(said: pl.Expr, name: pl.Expr) -> pl.Expr:
+    """The remark without the counterparty's name wherever it stands: Gift and Charity are given names."""
+    named = (name.str.len_bytes() > len("  ")) & said.str.contains(name, literal=True)
+    parts = pl.when(named).then(said).str.split(name)
+    return pl.when(named).then(parts.list.join(BREAK)).otherwise(said)
+
+
+def _with_extras(said: pl.Expr) -> pl.Expr:
+    """Description and tags after the remark, none of them running into the next."""
+    extra = pl.col("description").is_not_null() | (pl.col("tags").list.len() > 0)
+    tags = pl.when(extra).then(pl.col("tags")).list.eval(word_form(normalised(pl.element()))).list.join(BREAK)
+    description = word_form(normalised(pl.when(extra).then(pl.col("description"))))
+    joined = pl.concat_str([pl.when(extra).then(said), description, tags], separator=BREAK, ignore_nulls=True)
+    return pl.when(extra).then(joined).otherwise(said)
+
+
+def _with_references(lines: pl.LazyFrame, *, pattern: str | None, invoices: pl.DataFrame) -> pl.LazyFrame:
+    """The transaction's reference, and whether an explicit one is what the pattern asks for."""
+    explicit = pl.col("_explicit_reference")
+    searched = pl.when(explicit.is_null()).then(pl.col("_narration"))
+    if pattern is None:
+        fits, found = pl.lit(value=True), first_numbered_token(searched, invoices)
+    else:
+        fits, found = explicit.str.contains(pattern), first_matching_token(searched, pattern)
+    return lines.with_columns(
+        _reference_parses=explicit.is_null() | fits,
+        reference=pl.when(explicit.is_not_null()).then(pl.when(fits).then(explicit)).otherwise(found),
+    )
+
+
+def _with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
+    """Which term of each kind stands in the remark, and where."""
+    outputs: dict[str, pl.Expr] = {}
+    for kind in REMARK_TERMS:
+        terms = policy.terms(kind)
+        found = terms.found_in(pl.col("text"))
+        outputs[f"{kind}_term"] = terms.term_of(found)
+        outputs[f"{kind}_at"] = place_of(pl.col("text"), found, "remark")
+    finds = per_distinct(pl.col("_remark"), outputs, pl.Schema(dict.fromkeys(outputs, pl.String())))
+    return lines.with_columns(_finds=finds).with_columns(
+        pl.col("_finds").struct.field(name).alias(name) for name in outputs
+    )
+
+
+def _with_verdicts(lines: pl.LazyFrame, *, lists: Lists) -> pl.LazyFrame:
+    """The list entries that match."""
+    verdict = lists.verdict(
+        {
+            "counterparty": pl.col("counterparty"),
+            "narration": pl.col("_narration"),
+            "reference": pl.col("reference"),
+            "tag": pl.col("tags").list.eval(normalised(pl.element())),
+        }
+    )
+    return lines.with_columns(_verdict=verdict).with_columns(
+        deny_entry=pl.col("_verdict").struct.field("deny"), allow_entry=pl.col("_verdict").struct.field("allow")
+    )
+
+
+def _with_bits(lines: pl.LazyFrame, *, policy: Policy, now: datetime) -> pl.LazyFrame:
+    """All signals as one whole number; a signal that cannot be computed is not held."""
+    pending = pl.col("status") == "pending"
+    held = {
+        Signal.CREDIT: pl.col("direction") == "credit",
+        Signal.CURRENCY_KNOWN: pl.col("currency").is_not_null(),
+        Signal.CURRENCY_INVOICED: pl.col("currency").is_in(policy.invoice_currencies),
+        Signal.REFERENCE_PARSES: pl.col("_reference_parses"),
+        Signal.SETTLED: pending.not_().fill_null(value=True),
+        Signal.OVERDUE: pending & (pl.col("booked_at") + timedelta(days=policy.pending_days) <= now),
+        Signal.DENY_ENTRY: pl.col("deny_entry").is_not_null(),
+        Signal.ALLOW_ENTRY: pl.col("allow_entry").is_not_null(),
+        Signal.SELF_TRANSFER: pl.col("_self"),
+        Signal.AT_OR_ABOVE_FLOOR: pl.col("amount") >= pl.col("floor"),
+        Signal.COUNTERPARTY_KNOWN: pl.col("counterparty").is_not_null(),
+        Signal.REFERENCE: pl.col("reference").is_not_null(),
+        Signal.COMPANY_TERM: pl.col("company_term").is_not_null(),
+        **{signal: pl.col(f"{kind}_term").is_not_null() for kind, signal in REMARK_TERMS.items()},
+    }
+    bit_values = [test.fill_null(value=False).cast(pl.UInt32) * signal.bit for signal, test in held.items()]
+    return lines.with_columns(floor=floor_of(policy, pl.col("currency"))).with_columns(
+        signals=pl.sum_horizontal(bit_values).cast(pl.UInt32)
+    )
