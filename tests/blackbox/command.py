@@ -13,14 +13,48 @@ import polars as pl
 
 COMMAND = Path(sys.executable).parent / "kobosift"
 KEY = "sk_test_canary_5f2d088287702"  # an invented secret, searched for wherever it must not be
-OUTCOME_COLUMNS = (
-    "organization_id environment account_id transaction_id booked_at day direction amount currency narration counterparty"
-    " reference status outcome disposition reason detail score evidence invoice_id draft_id policy_hash decided_at trace_id"
-).split()
-DRAFT_COLUMNS = (
-    "draft_id kind status organization_id environment account_id transaction_id amount currency reference buyer_name"
-    " missing contested created_at"
-).split()
+OUTCOME_COLUMNS = [
+    "organization_id",
+    "environment",
+    "account_id",
+    "transaction_id",
+    "booked_at",
+    "day",
+    "direction",
+    "amount",
+    "currency",
+    "narration",
+    "counterparty",
+    "reference",
+    "status",
+    "outcome",
+    "disposition",
+    "reason",
+    "detail",
+    "score",
+    "evidence",
+    "invoice_id",
+    "draft_id",
+    "policy_hash",
+    "decided_at",
+    "trace_id",
+]
+DRAFT_COLUMNS = [
+    "draft_id",
+    "kind",
+    "status",
+    "organization_id",
+    "environment",
+    "account_id",
+    "transaction_id",
+    "amount",
+    "currency",
+    "reference",
+    "buyer_name",
+    "missing",
+    "contested",
+    "created_at",
+]
 REJECTION_COLUMNS = [*OUTCOME_COLUMNS, "rejected_at", "replayed_at", "label", "labelled_by"]
 IDENTITY = ["account_id", "transaction_id"]
 

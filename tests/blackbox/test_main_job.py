@@ -36,6 +36,8 @@ ENTRIES = [
     Entry("deny", "narration", "regex", "payment", "org-a", expires_at=datetime(2020, 1, 1, tzinfo=UTC)),
 ]
 LATER_ENTRY = Entry("deny", "narration", "contains", "rice", "org-a")
+OVERRIDES = {"MONO_BUSINESS_FLOOR": "60000", "MONO_REFERENCE_REGEX": "(?i)inv-?2"}
+OVERRIDDEN = POLICIES[POLICY].replace('NGN = "1000"', 'NGN = "60000"').replace(r"^INV-\d+$", "(?i)inv-?2")
 
 
 def stamp(moment: datetime) -> str:
@@ -93,9 +95,9 @@ def bank() -> list[BankAccount]:
     return [traps, v1, cedi, mortal]
 
 
-def oracle(server: MonoServer, entries: Sequence[Entry]) -> dict[tuple[str, str], dict[str, object]]:
+def oracle(server: MonoServer, entries: Sequence[Entry], text: str) -> dict[tuple[str, str], dict[str, object]]:
     """What the rules say of every readable row upstream, in the columns of the export."""
-    policy, said = read_policy(POLICIES[POLICY]), {}
+    policy, said = read_policy(text), {}
     for account_id, upstream in server.accounts.items():
         currency = read_line({**credit(""), "currency": upstream.currency}).currency
         account = Account(account_id, TENANTS[account_id], "sandbox", upstream.holder, currency)
@@ -160,9 +162,12 @@ class Story:
     touched: set[date] = field(default_factory=set)
     json_said: dict[str, str] = field(default_factory=dict)
 
-    def run(self, name: str, entries: Sequence[Entry], *arguments: str, **settings: str) -> None:
+    def run(
+        self, name: str, entries: Sequence[Entry], *arguments: str, policy: str = POLICIES[POLICY], **settings: str
+    ) -> None:
         result = self.kobosift("run", *arguments, **settings)
-        self.steps[name] = Step(result, self.kobosift.exported("outcomes", name), oracle(self.server, entries))
+        said = oracle(self.server, entries, policy)
+        self.steps[name] = Step(result, self.kobosift.exported("outcomes", name), said)
 
 
 def add_entry(kobosift: Kobosift, entry: Entry) -> None:
@@ -208,6 +213,7 @@ def live(story: Story) -> None:
     story.run("corrected", ENTRIES)
     add_entry(kobosift, LATER_ENTRY)
     story.run("denied", [*ENTRIES, LATER_ENTRY])
+    story.run("overridden", [*ENTRIES, LATER_ENTRY], policy=OVERRIDDEN, **OVERRIDES)
     server.accounts["acc-mortal"].failure, server.accounts["acc-cedi"].failure = NOT_THERE, REAUTHORISE
     server.accounts["acc-v1"].put({**credit("PAYMENT of the last day", date=ago(1)), "id": "survivor"})
     story.run("mortal", [*ENTRIES, LATER_ENTRY])
@@ -329,6 +335,17 @@ def test_a_new_deny_entry_re_decides_the_lines_it_hits(story: Story) -> None:
     assert len(step.outcomes.filter(pl.col("detail") == "denylisted")) > 50
     other = pl.col("organization_id") == "org-b"
     assert step.outcomes.filter(other).equals(story.steps["corrected"].outcomes.filter(other))
+
+
+def test_settings_override_the_floor_and_the_pattern_and_everything_is_decided_anew(story: Story) -> None:
+    step = story.steps["overridden"]
+    assert step.run.code == 0, step.run.said
+    found = differing(step.outcomes, step.said)
+    assert not found, "\n".join(found[:15])
+    assert (
+        step.outcomes["policy_hash"].unique().to_list()
+        != story.steps["denied"].outcomes["policy_hash"].unique().to_list()
+    )
 
 
 def test_dead_accounts_are_named_and_the_others_are_done(story: Story) -> None:
