@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from json import JSONDecodeError, dumps, loads
 from typing import Final
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 
@@ -19,6 +20,8 @@ from sandbox.bank import Bank, Ledger
 from sandbox.faults import FaultPlan, share
 from sandbox.replies import DONE, NO_ACCOUNT, RETRIEVED
 from sandbox.webhooks import Tell
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 _DAY: Final = re.compile(r"(\d{2})-(\d{2})-(\d{4})")
 _WHOLE: Final = re.compile(r"[1-9]\d{0,8}")
@@ -166,7 +169,7 @@ class Api:
         code = f"code_{replies.invented_id('code', str(len(self._bank.codes)))}"
         self._bank.codes[code] = reauthorised or self._next_account(len(self._bank.codes))
         data = {
-            "mono_url": f"{request.base_url}connect/{code}?redirect_url={redirect}",
+            "mono_url": f"{request.base_url}connect/{code}?redirect_url={quote(redirect, safe='')}",
             "customer": replies.invented_id("customer", str(customer)),
             "meta": meta,
             "scope": str(asked.get("scope", "auth")),
@@ -191,7 +194,7 @@ class Api:
         if ledger is None or not code.startswith("code_"):
             raise RefusalError(400, replies.failed("Invalid or expired code", self._clock()))
         event = "mono.events.account_reauthorized" if ledger.linked else "mono.events.account_connected"
-        ledger.linked = True
+        ledger.linked, ledger.reauthorisation_required = True, False
         self._say(event, ledger)
         return _json(replies.envelope(DONE, self._clock(), {"id": account_id}))
 
@@ -212,7 +215,7 @@ class Api:
             raise RefusalError(404, replies.failed("This job does not exist."))
         return _json(replies.envelope(DONE, self._clock(), replies.job(ledger, asked, "finished")))
 
-    def guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def guarded(self, handler: Handler) -> Handler:
         """Let a handler run where the key is good, and turn its refusals into answers."""
 
         async def handle(request: Request) -> Response:
@@ -227,6 +230,8 @@ class Api:
         ledger = self._bank.linked(str(request.path_params["account"]))
         if ledger is None:
             raise RefusalError(404, replies.failed(NO_ACCOUNT))
+        if ledger.reauthorisation_required and not request.url.path.endswith("/unlink"):
+            raise RefusalError(403, replies.failed("Reauthorisation required: reauth this account", self._clock()))
         return ledger
 
     def _next_account(self, count: int) -> str:
@@ -292,7 +297,8 @@ class Api:
         first = low + (page - 1 - (page > twice)) * query.limit
         if twice <= pages:
             pages += 1
-            self._plan.shown["repeat"] += page == twice + 1
+            if page == twice + 1:
+                self._plan.shown["repeat"] += 1
         return rows[first : min(first + query.limit, high)], total, pages, page
 
     def _rows_body(self, rows: list[bytes], meta: replies.Data) -> bytes:
@@ -333,7 +339,7 @@ def create_app(
     )
     for method, path, handler in routes:
         app.add_route(path, api.guarded(handler), methods=[method])
-    app.add_route("/connect/{code}", lambda request: _answered(api.connect, request), methods=["GET"])
+    app.add_route("/connect/{code}", _open(api.connect), methods=["GET"])
     app.add_exception_handler(404, _unknown)
     return app
 
@@ -342,7 +348,16 @@ async def _unknown(request: Request, problem: Exception) -> Response:
     return _json(replies.failed(f"Cannot {request.method} {request.url.path}"), 404)
 
 
-async def _answered(handler: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+def _open(handler: Handler) -> Handler:
+    """Let anybody ask: a browser that follows a link has no key."""
+
+    async def handle(request: Request) -> Response:
+        return await _answered(handler, request)
+
+    return handle
+
+
+async def _answered(handler: Handler, request: Request) -> Response:
     try:
         return await handler(request)
     except RefusalError as refusal:

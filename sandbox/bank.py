@@ -53,6 +53,7 @@ class Ledger:
     waiting: list[tuple[bytes, int]]
     processing_left: int
     linked: bool = True
+    reauthorisation_required: bool = False
     pages_read: int = 0
     job: Job | None = None
     past_jobs: dict[str, Job] = field(default_factory=dict)
@@ -115,6 +116,10 @@ class Bank:
             return [{**row, **changes} if row.get("id") == transaction_id else row for row in rows]
 
         self._change(account_id, corrected)
+
+    def require_reauthorisation(self, account_id: str) -> None:
+        """Make an account answer nothing but that it must be authorised anew, until it is."""
+        self.ledgers[account_id].reauthorisation_required = True
 
     def settle(self, account_id: str) -> int:
         """Settle all pending lines of an account and give their number."""

@@ -8,7 +8,6 @@ lines (narrations.py, statement.py). Amounts are whole kobo.
 import random
 from collections import deque
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -16,6 +15,7 @@ from sandbox.names import Draw
 from sandbox.narrations import Shape
 
 VAT_PER_MILLE: Final = 75
+DUE_DAYS: Final = 30
 WHT_PERCENT: Final = {"less_wht_2": 2, "less_wht_5": 5, "less_wht_10": 10, "less_wht_5_and_vat": 5}
 LESS_VAT: Final = ("less_vat", "less_wht_5_and_vat")
 
@@ -37,15 +37,14 @@ _POOL_SIZES: Final = {"COMPANY": 30, "PERSON": 14, "PERSON_GIVEN_GIFT": 6}
 
 
 class Invoice(NamedTuple):
-    """An invoice of a tenant; `net` and `vat` are whole kobo."""
+    """An invoice of a tenant; `net` and `vat` are whole kobo, `issued` is the ordinal of a day, due DUE_DAYS later."""
 
     number: str
     customer: str
     customer_tin: str | None
     net: int
     vat: int
-    issued: date
-    due: date
+    issued: int
     status: str = "open"
 
     @property
@@ -114,8 +113,8 @@ class Books:
         self._plans: dict[str, deque[_Plan]] = {payer: deque() for payer in _POOL_SIZES}
         self._customers = {payer: [self._customer(payer) for _ in range(size)] for payer, size in _POOL_SIZES.items()}
 
-    def payment(self, shape: Shape, day: date) -> Payment | None:
-        """Decide what a business line of `shape` booked on `day` pays; None where such a line never pays an invoice."""
+    def payment(self, shape: Shape, day: int) -> Payment | None:
+        """Decide what a business line of `shape` booked on `day` (ordinal) pays; None where it pays no invoice."""
         if shape.direction == "debit" and "REF" in shape.placeholders and self.invoices:
             refunded = self.invoices[self._draw.below(len(self.invoices))]
             return Payment(refunded.total * (20 + self._draw.below(80)) // 100, (), "refund", {"REF": refunded.number})
@@ -127,10 +126,15 @@ class Books:
         if how == "instalments":
             return self._instalment(shape, payer, day)
         customer = self._customers[payer][self._draw.below(_POOL_SIZES[payer])]
-        invoices = [self._issue(customer, day, how) for _ in range(2 + self._draw.below(3) if how == "several" else 1)]
-        return _paid(shape, payer, invoices, self._amount(how, invoices), how, (", ", " ", ",")[self._draw.below(3)])
+        if how == "several":
+            invoices = [self._issue(customer, day, how) for _ in range(2 + self._draw.below(3))]
+            numbers = tuple(invoice.number for invoice in invoices)
+            given = {payer: customer[0], "REF": self._draw.pick((", ", " ", ",")).join(numbers)}
+            return Payment(sum(invoice.total for invoice in invoices), numbers, how, given)
+        invoice = self._issue(customer, day, how)
+        return _paid(shape, payer, invoice, self._amount(how, invoice), how)
 
-    def leave_unpaid(self, last: date) -> None:
+    def leave_unpaid(self, last: int) -> None:
         """Add invoices that nobody pays, about one for ten that somebody does; a few of them are cancelled."""
         for count in range(1 + len(self.invoices) // 10):
             customers = self._customers["COMPANY"]
@@ -141,27 +145,27 @@ class Books:
         name = _DRAWN[payer](self._draw)
         return name, f"{self._draw.digits(8)}-0001" if payer == "COMPANY" else None
 
-    def _issue(self, customer: tuple[str, str | None], day: date, how: str, status: str = "open") -> Invoice:
+    def _issue(self, customer: tuple[str, str | None], day: int, how: str, status: str = "open") -> Invoice:
         naira = max(10, self._draw.skewed(600, 80_000)) * 100
         net = naira * 100 + (self._draw.below(100) if how == "full" and self._draw.below(8) == 0 else 0)
         without_vat = how in ("full", "part", "less_wht_2") and self._draw.below(8) == 0
         vat = 0 if without_vat else (net * VAT_PER_MILLE + 500) // 1000
-        issued = day - timedelta(days=2 + self._draw.below(38))
-        due = issued + timedelta(days=30)
-        invoice = Invoice(self._numbering.take(), *customer, net, vat, issued, due, status)
+        name, tin = customer
+        invoice = Invoice(self._numbering.take(), name, tin, net, vat, day - 2 - self._draw.below(38), status)
         self.invoices.append(invoice)
         return invoice
 
-    def _amount(self, how: str, invoices: list[Invoice]) -> int:
-        total = sum(invoice.total for invoice in invoices)
-        first = invoices[0]
+    def _amount(self, how: str, invoice: Invoice) -> int:
+        total = invoice.net + invoice.vat
+        if how == "full":
+            return total
         if how == "part":
             # At most 80 %: less than any lawful deduction leaves, so that the part explains itself one way only.
             return total * (20 + self._draw.below(60)) // 100 // 10_000 * 10_000 or total // 2
-        withheld = first.net * WHT_PERCENT[how] // 100 if how in WHT_PERCENT else 0
-        return total - withheld - (first.vat if how in LESS_VAT else 0)
+        withheld = invoice.net * WHT_PERCENT[how] // 100 if how in WHT_PERCENT else 0
+        return total - withheld - (invoice.vat if how in LESS_VAT else 0)
 
-    def _instalment(self, shape: Shape, payer: str, day: date) -> Payment:
+    def _instalment(self, shape: Shape, payer: str, day: int) -> Payment:
         plans = self._plans[payer]
         if not plans or (len(plans) < 4 and self._draw.below(3) == 0):
             customer = self._customers[payer][self._draw.below(_POOL_SIZES[payer])]
@@ -173,15 +177,14 @@ class Books:
         plan.left -= 1
         if plan.left:
             plans.append(plan)
-        return _paid(shape, payer, [plan.invoice], amount, "instalments", "")
+        return _paid(shape, payer, plan.invoice, amount, "instalments")
 
 
-def _paid(shape: Shape, payer: str, invoices: list[Invoice], amount: int, how: str, separator: str) -> Payment:
-    numbers = tuple(invoice.number for invoice in invoices)
-    given = {payer: invoices[0].customer, "REF": separator.join(numbers)}
+def _paid(shape: Shape, payer: str, invoice: Invoice, amount: int, how: str) -> Payment:
+    given = {payer: invoice.customer, "REF": invoice.number}
     if "REF" not in shape.placeholders:
-        given["N"] = "".join(character for character in numbers[0] if character.isdigit())
-    return Payment(amount, numbers, how, given)
+        given["N"] = "".join(filter(str.isdigit, invoice.number))
+    return Payment(amount, (invoice.number,), how, given)
 
 
 _DRAWN: Final = {"COMPANY": Draw.company, "PERSON": Draw.person, "PERSON_GIVEN_GIFT": Draw.person_given_gift}

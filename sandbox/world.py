@@ -8,17 +8,18 @@ import gc
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from sandbox.books import Books, Invoice, Numbering
+from sandbox.books import DUE_DAYS, Books, Invoice, Numbering
 from sandbox.names import BANKS, Bank, Draw
 from sandbox.narrations import SHAPES_FILE, Shape, Subject, load_shapes
-from sandbox.statement import Statement, Terms, row_id, write_statement
+from sandbox.statement import Statement, Terms, day_text, row_id, write_statement
 
 ENVIRONMENT: Final = "sandbox"
 LATER_LINES: Final = 3
@@ -71,8 +72,8 @@ class World:
     """Accounts with their statements and the invoices of their books, in the same order."""
 
     accounts: tuple[Account, ...]
-    statements: tuple[Statement, ...]
-    books: tuple[tuple[Invoice, ...], ...]
+    statements: tuple[Statement, ...] = field(repr=False)
+    books: tuple[tuple[Invoice, ...], ...] = field(repr=False)
     seed: int
     first_day: date
     end: date
@@ -193,7 +194,7 @@ def _build_account(
     rotation = place * terms.lines % len(plan.shapes)
     terms = replace(terms, must_occur=plan.shapes[rotation:] + plan.shapes[:rotation])
     statement = write_statement(terms, Subject(account.holder, numbering.number_format), books, rng, LATER_LINES)
-    books.leave_unpaid(last_day)
+    books.leave_unpaid(last_day.toordinal())
     return account, statement, tuple(books.invoices)
 
 
@@ -229,23 +230,29 @@ _PERSON_TYPES: Final = ("SAVINGS_ACCOUNT", "Tier 3 Savings Account", "Digital Sa
 
 
 def _invoice_row(account: Account, invoice: Invoice) -> tuple[str | None, ...]:
-    slug = "".join(character for character in invoice.customer.lower() if character.isalnum())
+    name, email = _written(invoice.customer)
     return (
         invoice.number,
-        invoice.customer.title(),
+        name,
         "GHS" if account.currency == "GHC" else "NGN",
         naira(invoice.total),
-        invoice.issued.isoformat(),
+        day_text(invoice.issued),
         f"{account.organization_id}-{invoice.number}".lower(),
         account.organization_id,
         account.environment,
         naira(invoice.net),
         naira(invoice.vat),
-        invoice.due.isoformat(),
+        day_text(invoice.issued + DUE_DAYS),
         invoice.customer_tin,
-        f"accounts@{slug[:30]}.example",
+        email,
         invoice.status,
     )
+
+
+@cache
+def _written(customer: str) -> tuple[str, str]:
+    slug = "".join(filter(str.isalnum, customer.lower()))
+    return customer.title(), f"accounts@{slug[:30]}.example"
 
 
 def naira(kobo: int) -> str:
