@@ -68,6 +68,7 @@ DECISIONS = pa.DataFrameSchema(
             for kind in ("business", "personal", "refund", "reversal", "company")
             for told in ("term", "at")
         },
+        "refused_reference": pa.Column(pl.String, nullable=True),
         "deny_entry": pa.Column(pl.String, nullable=True),
         "allow_entry": pa.Column(pl.String, nullable=True),
         "floor": pa.Column(pl.Int64, nullable=True),

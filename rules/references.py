@@ -6,6 +6,7 @@ where it equals an invoice number of the tenant, both stripped to letters and di
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 import polars as pl
@@ -94,3 +95,12 @@ def first_numbered_token(narration: pl.Expr, invoices: pl.DataFrame) -> pl.Expr:
 
 def _long_enough(stripped: pl.Expr) -> pl.Expr:
     return (stripped.str.len_chars() >= MINIMUM_LENGTH) & stripped.str.contains(r"\d")
+
+
+def number_hashes(invoices: pl.DataFrame) -> dict[tuple[str, str], str]:
+    """What identifies the invoice numbers of each tenant that has any, whatever their order: 16 hex digits."""
+    hashes: dict[tuple[str, str], str] = {}
+    for (organization, environment), group in invoices.group_by(*TENANT):
+        numbers = "\n".join(group["number"].unique().sort())
+        hashes[str(organization), str(environment)] = hashlib.sha256(numbers.encode()).hexdigest()[:16]
+    return hashes

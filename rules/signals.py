@@ -87,7 +87,7 @@ def signals(
 
     Returns:
         The frame with `signals` (one bit a signal), `counterparty`, `rail`, `reference`, `floor` (minor units),
-        `deny_entry`, `allow_entry`, and for each kind of terms `<kind>_term` and `<kind>_at`.
+        `refused_reference`, `deny_entry`, `allow_entry`, and for each kind of terms `<kind>_term` and `<kind>_at`.
 
     """
     return (
@@ -195,6 +195,7 @@ def _with_references(lines: pl.LazyFrame, *, pattern: str | None, invoices: pl.D
         fits, found = explicit.str.contains(pattern), first_matching_token(searched, pattern)
     return lines.with_columns(
         _reference_parses=explicit.is_null() | fits,
+        refused_reference=pl.when(~fits).then(explicit),
         reference=pl.when(explicit.is_not_null()).then(pl.when(fits).then(explicit)).otherwise(found),
     )
 

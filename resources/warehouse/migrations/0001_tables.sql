@@ -140,13 +140,13 @@ CREATE TABLE decisions (
     reversal_at VARCHAR,
     company_term VARCHAR,
     company_at VARCHAR,
+    refused_reference VARCHAR,          -- an explicit reference that the pattern does not match
     deny_entry VARCHAR,
     allow_entry VARCHAR,
     floor BIGINT,                       -- minor units; null: the currency has none
     policy_hash VARCHAR,
     lists_hash VARCHAR,
     invoices_hash VARCHAR,
-    decision_hash VARCHAR,              -- of all columns above
     decided_at TIMESTAMPTZ,
     trace_id VARCHAR
 )
@@ -181,13 +181,13 @@ CREATE TABLE superseded_decisions (
     reversal_at VARCHAR,
     company_term VARCHAR,
     company_at VARCHAR,
+    refused_reference VARCHAR,          -- an explicit reference that the pattern does not match
     deny_entry VARCHAR,
     allow_entry VARCHAR,
     floor BIGINT,
     policy_hash VARCHAR,
     lists_hash VARCHAR,
     invoices_hash VARCHAR,
-    decision_hash VARCHAR,
     decided_at TIMESTAMPTZ,
     trace_id VARCHAR,
     superseded_at TIMESTAMPTZ

@@ -15,7 +15,7 @@ SELECT
                 'refund_term', json_object('held', (d.signals & 2) > 0, 'term', d.refund_term, 'at', d.refund_at),
                 'currency_known', json_object('held', (d.signals & 4) > 0),
                 'currency_invoiced', json_object('held', (d.signals & 8) > 0),
-                'reference_parses', json_object('held', (d.signals & 16) > 0),
+                'reference_parses', json_object('held', (d.signals & 16) > 0, 'saw', d.refused_reference),
                 'settled', json_object('held', (d.signals & 32) > 0),
                 'overdue', json_object('held', (d.signals & 64) > 0),
                 'deny_entry', json_object('held', (d.signals & 128) > 0, 'entry', d.deny_entry),
@@ -72,7 +72,7 @@ SELECT
     coalesce(t.currency, a.currency) AS currency,
     t.narration,
     coalesce(d.counterparty, t.counterparty) AS counterparty,
-    coalesce(d.reference, t.reference) AS reference,
+    CASE WHEN d.outcome IS NULL THEN t.reference ELSE d.reference END AS reference,
     t.status,
     d.outcome,
     CASE

@@ -1,0 +1,99 @@
+"""Tables `decisions` and `superseded_decisions`: the decision in force of each line, and every one that was replaced.
+
+Everything here works within an open transaction, on the days of the registered frame `batch_days`
+(organization_id, environment, day); what it leaves in temporary tables is what the drafts and the rejections follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import polars as pl
+
+from rules.contracts import DECISIONS
+
+_COMPARED = [*DECISIONS.columns, "policy_hash", "lists_hash", "invoices_hash"]
+_KEY = ["account_id", "transaction_id", "day"]
+_COLUMNS = [*_COMPARED, "decided_at", "trace_id"]
+
+
+def lines_to_decide(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """The newest version of each line of the batch's days, with its account's holder and currency."""
+    return con.execute("""
+        SELECT t.organization_id, t.environment, t.account_id, t.transaction_id, t.version, t.booked_at, t.day,
+            t.direction, t.amount, t.currency, t.narration, t.description, t.counterparty, t.reference, t.tags,
+            t.status, a.holder, a.currency AS account_currency
+        FROM transactions AS t
+        SEMI JOIN batch_days USING (organization_id, environment, day)
+        LEFT JOIN accounts AS a USING (account_id)
+        WHERE t.day BETWEEN (SELECT min(day) FROM batch_days) AND (SELECT max(day) FROM batch_days)
+    """).pl()
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """How many decisions a batch changed."""
+
+    changed: int
+    """New or other than they were; they stand in the temporary table `changed_decisions`."""
+    gone: int
+    """In force before and no longer; their lines stand in the temporary table `gone_decisions`."""
+
+
+def replace(con: duckdb.DuckDBPyConnection, decided: pl.DataFrame) -> Replaced:
+    """Put the decisions of the batch's days in force; a decision that would only be said again stays as it was.
+
+    Args:
+        con: within a transaction.
+        decided: the columns of table `decisions`, one row for every line of the batch's days.
+    """
+    con.register("new_decisions", decided.select(_COLUMNS).to_arrow())
+    con.execute(_BEFORE)
+    changed = con.execute(_CHANGED).fetchone()
+    gone = con.execute(_GONE).fetchone()
+    con.execute(_KEEP_REPLACED)
+    con.execute(_DELETE_REPLACED)
+    con.execute("INSERT INTO decisions BY NAME SELECT * FROM changed_decisions")
+    con.unregister("new_decisions")
+    return Replaced(changed=changed[0] if changed else 0, gone=gone[0] if gone else 0)
+
+
+_DIFFERS = " OR ".join(f"b.{name} IS DISTINCT FROM n.{name}" for name in _COMPARED if name not in _KEY)
+
+_BEFORE = """
+CREATE OR REPLACE TEMP TABLE decisions_before AS
+SELECT * FROM decisions
+SEMI JOIN batch_days USING (organization_id, environment, day)
+WHERE day BETWEEN (SELECT min(day) FROM batch_days) AND (SELECT max(day) FROM batch_days)
+"""
+_CHANGED = f"""
+CREATE OR REPLACE TEMP TABLE changed_decisions AS
+SELECT n.* FROM new_decisions AS n
+LEFT JOIN decisions_before AS b USING (account_id, transaction_id, day)
+WHERE b.account_id IS NULL OR {_DIFFERS}
+"""  # noqa: S608 - the names of columns
+_GONE = """
+CREATE OR REPLACE TEMP TABLE gone_decisions AS
+SELECT b.account_id, b.transaction_id, b.day
+FROM decisions_before AS b
+ANTI JOIN new_decisions USING (account_id, transaction_id, day)
+"""
+_KEEP_REPLACED = """
+INSERT INTO superseded_decisions BY NAME
+SELECT b.*, coalesce(c.decided_at, now()) AS superseded_at
+FROM decisions_before AS b
+LEFT JOIN changed_decisions AS c USING (account_id, transaction_id, day)
+WHERE c.account_id IS NOT NULL
+    OR (b.account_id, b.transaction_id, b.day) IN (SELECT (account_id, transaction_id, day) FROM gone_decisions)
+"""
+_DELETE_REPLACED = """
+DELETE FROM decisions USING (
+    SELECT account_id, transaction_id, day FROM changed_decisions
+    SEMI JOIN decisions_before USING (account_id, transaction_id, day)
+    UNION ALL
+    SELECT account_id, transaction_id, day FROM gone_decisions
+) AS r
+WHERE decisions.day BETWEEN (SELECT min(day) FROM batch_days) AND (SELECT max(day) FROM batch_days)
+    AND decisions.account_id = r.account_id AND decisions.transaction_id = r.transaction_id AND decisions.day = r.day
+"""
