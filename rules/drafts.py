@@ -76,5 +76,5 @@ def _document() -> pl.Expr:
         buyer_reference=pl.col("reference"),
         accounting_customer_party=pl.struct(party_name="buyer_name"),
     ).struct.json_encode()
-    total = pl.format(',"legal_monetary_total":{"payable_amount":{}}}', major_units_of(pl.col("amount")))
-    return pl.concat_str(fields.str.strip_suffix("}"), total)
+    total = pl.lit(',"legal_monetary_total":{"payable_amount":')
+    return pl.concat_str(fields.str.strip_suffix("}"), total, major_units_of(pl.col("amount")), pl.lit("}}"))

@@ -13,9 +13,11 @@ import polars as pl
 
 from rules.contracts import DECISIONS
 
-_COMPARED = [*DECISIONS.columns, "policy_hash", "lists_hash", "invoices_hash"]
 _KEY = ["account_id", "transaction_id", "day"]
-_COLUMNS = [*_COMPARED, "decided_at", "trace_id"]
+# A decision that comes out the same under other lists or invoices stays the decision that it was: one new entry would
+# otherwise write the whole history anew. Another policy is another decision, whatever it says.
+_COMPARED = [name for name in (*DECISIONS.columns, "policy_hash") if name not in _KEY]
+_COLUMNS = [*DECISIONS.columns, "policy_hash", "lists_hash", "invoices_hash", "decided_at", "trace_id"]
 
 
 def lines_to_decide(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -59,7 +61,7 @@ def replace(con: duckdb.DuckDBPyConnection, decided: pl.DataFrame) -> Replaced:
     return Replaced(changed=changed[0] if changed else 0, gone=gone[0] if gone else 0)
 
 
-_DIFFERS = " OR ".join(f"b.{name} IS DISTINCT FROM n.{name}" for name in _COMPARED if name not in _KEY)
+_DIFFERS = " OR ".join(f"b.{name} IS DISTINCT FROM n.{name}" for name in _COMPARED)
 
 _BEFORE = """
 CREATE OR REPLACE TEMP TABLE decisions_before AS

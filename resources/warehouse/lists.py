@@ -1,0 +1,83 @@
+"""Table `list_entries`: what people allow and deny (domain section 4)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import duckdb
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An allow or deny entry as a person gives it; checked by `rules.lists.check_entry` before it comes here."""
+
+    list: str
+    organization_id: str
+    environment: str
+    field: str
+    match: str
+    value: str
+    account_id: str | None = None
+    note: str | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def entry_id(self) -> str:
+        """A function of what the entry matches and for whom, so that the same entry twice is one."""
+        told = [
+            self.list,
+            self.organization_id,
+            self.environment,
+            self.account_id or "",
+            self.field,
+            self.match,
+            self.value,
+        ]
+        return "ent_" + hashlib.sha256("\x1f".join(told).encode()).hexdigest()[:16]
+
+
+def add(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
+    """Put an entry in force, or give the same one a new note and expiry; returns its id."""
+    values = {**asdict(entry), "entry_id": entry.entry_id, "now": now}
+    con.execute(
+        """
+        MERGE INTO list_entries USING (SELECT $entry_id AS entry_id) AS s ON list_entries.entry_id = s.entry_id
+        WHEN MATCHED THEN UPDATE SET note = $note, expires_at = $expires_at
+        WHEN NOT MATCHED THEN INSERT (
+            entry_id, list, organization_id, environment, account_id, field, match, value, note, created_at, expires_at
+        ) VALUES (
+            $entry_id, $list, $organization_id, $environment, $account_id, $field, $match, $value, $note, $now, $expires_at
+        )
+        """,
+        values,
+    )
+    return entry.entry_id
+
+
+def remove(con: duckdb.DuckDBPyConnection, entry_id: str) -> bool:
+    """Take an entry out of force; False where there is none of that id."""
+    row = con.execute("DELETE FROM list_entries WHERE entry_id = ?", [entry_id]).fetchone()
+    return bool(row and row[0])
+
+
+def show(
+    con: duckdb.DuckDBPyConnection, organization_id: str | None = None, environment: str | None = None
+) -> pl.DataFrame:
+    """The entries, of one tenant or of all, the oldest first."""
+    return con.execute(
+        """
+        SELECT * FROM list_entries
+        WHERE organization_id = coalesce($organization_id, organization_id)
+            AND environment = coalesce($environment, environment)
+        ORDER BY created_at, entry_id
+        """,
+        {"organization_id": organization_id, "environment": environment},
+    ).pl()
+
+
+def all_entries(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Every entry, expired ones too, the oldest first."""
+    return show(con)
