@@ -7,6 +7,7 @@ and invoices are written to a folder of the caller's choice and are never served
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from json import dumps
@@ -129,7 +130,7 @@ def serve(
     faults: Faults,
     out: Path,
     *,
-    say: Callable[[str], None],
+    say: Callable[[str], None] = lambda _: None,
     end: date | None = None,
     lines: int | None = None,
     latency: float = 0.0,
@@ -145,15 +146,13 @@ def serve(
     world = build_world(accounts, days, seed, last, lines=lines)
     sandbox = Sandbox(world, faults=faults, host=host, port=port, latency=latency, options=options, webhooks=webhooks)
     sandbox.listen()
-    write_truth(world, out, later=any(name == "shift" for name in faults.rates))
+    write_truth(world, out, later="shift" in faults.rates)
     say(f"Mono sandbox on {sandbox.url}: {accounts} accounts, {days} days up to {last}, seed {seed}.")
     say(f"True labels, invoices and accounts are in {out}.")
-    try:
+    with suppress(KeyboardInterrupt):
         sandbox.run()
-    except KeyboardInterrupt:
-        say("Stopped.")
-    finally:
-        sandbox.close()
+    sandbox.close()
+    say("Stopped.")
 
 
 def write_truth(world: World, out: Path, *, later: bool = False) -> None:
