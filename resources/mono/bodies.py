@@ -1,0 +1,193 @@
+"""What Mono's bodies say, read tolerantly: exact numbers, either spelling of names, no BVN beyond its last digits.
+
+Holds pure functions from bytes or decoded JSON to plain values. Must not hold requests, nor what is done about an
+answer. A body that has not the shape it should have is a ValueError.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from resources.warehouse.accounts import AccountDetails
+from rules.money import SPELLINGS
+
+AVAILABLE, PARTIAL, UNAVAILABLE, FAILED, PROCESSING = "AVAILABLE", "PARTIAL", "UNAVAILABLE", "FAILED", "PROCESSING"
+_SHORT_NUMBER = 16
+_REAUTHORISE = re.compile(r"\bre[-_ ]?auth", re.IGNORECASE)
+_BVN_IN_TEXT = re.compile(r"(?i)(bvn\W{0,3})\d{7}(\d{4})(?!\d)")
+_LONGEST_MESSAGE = 200
+_ACCOUNT_NAMES = {"id", "_id", "name", "currency", "institution", "data_status"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of bank lines, as they came, newest first.
+
+    `total` counts the lines of all pages; `more` says whether upstream names a next page; null where it does not say.
+    `ready` is false where there is no list at all: upstream is still fetching it, under `job_id` if it says so.
+    """
+
+    rows: list[object]
+    total: int | None = None
+    more: bool | None = None
+    ready: bool = True
+    job_id: str | None = None
+
+
+@dataclass(frozen=True)
+class AccountReading:
+    """An account's details, whether its data are there, and which of them; null where upstream does not say."""
+
+    details: AccountDetails
+    data_status: str | None
+    retrieved: frozenset[str] | None
+
+    @property
+    def lacks_transactions(self) -> bool:
+        """Whether upstream says that it has data, and that bank lines are not among them."""
+        return self.data_status == PARTIAL and self.retrieved is not None and "transactions" not in self.retrieved
+
+
+def decode(body: bytes) -> object:
+    """Decode JSON without losing a digit; BVNs in it are cut to their last four digits."""
+    try:
+        value = _decoder.decode(body.decode("utf-8-sig"))
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a whole number of thousands of digits, or no UTF-8
+        value = _patient_decoder.decode(body.decode("utf-8-sig"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return without_bvn(value) if b"bvn" in body.lower() else value
+
+
+def without_bvn(value: object) -> object:
+    """Cut every BVN in a decoded body to its last four digits, under its own key or named in a text."""
+    if isinstance(value, dict):
+        return {key: _last_digits(item) if key.lower() == "bvn" else without_bvn(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_bvn(item) for item in value]
+    return _BVN_IN_TEXT.sub(r"\1\2", value) if isinstance(value, str) else value
+
+
+def message_of(body: object) -> str:
+    """Return what the body says in words, on one line and not too long; empty where it says nothing."""
+    if not isinstance(body, Mapping):
+        return ""
+    told = [body.get(name) for name in ("message", "error_description", "error", "detail")]
+    found = next((text for text in told if isinstance(text, str) and text.strip()), "")
+    return " ".join(found.split())[:_LONGEST_MESSAGE].rstrip(" .")
+
+
+def asks_for_reauthorisation(body: object) -> bool:
+    """Whether the body says that the account's holder has to log in at the bank again."""
+    if not isinstance(body, Mapping):
+        return False
+    told = [body.get(name) for name in ("message", "error", "error_description", "code", "detail", "sync_status")]
+    return any(isinstance(text, str) and _REAUTHORISE.search(text) is not None for text in told)
+
+
+def page_of(body: object, job_id: str | None = None) -> Page:
+    """Read a page of bank lines, of either shape."""
+    if isinstance(body, list):
+        return Page(body)
+    if not isinstance(body, Mapping):
+        raise ValueError("neither an object nor a list")
+    if "data" not in body:
+        raise ValueError("it holds no data")
+    data = body["data"]
+    inner = data if isinstance(data, Mapping) else {}
+    rows = next((found for found in (inner.get("transactions"), inner.get("data"), data) if found is not None), None)
+    if rows is None:
+        return Page([], ready=False, job_id=job_id)
+    if not isinstance(rows, list):
+        raise ValueError("its data are no list")
+    paging = next((part for part in _paging(body, inner) if isinstance(part, Mapping)), {})
+    more = bool(paging["next"]) if "next" in paging else None
+    return Page(rows, _count(paging.get("total")), more)
+
+
+def account_of(body: object) -> AccountReading | None:
+    """Read an account's details; null where the body holds none yet."""
+    if not isinstance(body, Mapping):
+        raise ValueError("no object")
+    data = body.get("data", body)
+    if data is None:
+        return None
+    if not isinstance(data, Mapping):
+        raise ValueError("its data are no object")
+    account, meta = data.get("account", data), data.get("meta") or body.get("meta") or {}
+    if not isinstance(account, Mapping) or not isinstance(meta, Mapping) or not _ACCOUNT_NAMES & account.keys():
+        raise ValueError("it holds no account")
+    status = _status(meta.get("data_status")) or _status(account.get("data_status"))
+    retrieved = meta.get("retrieved_data")
+    return AccountReading(
+        _details(account, status),
+        status,
+        frozenset(str(name).lower() for name in retrieved) if isinstance(retrieved, list) else None,
+    )
+
+
+def _details(account: Mapping[str, object], data_status: str | None) -> AccountDetails:
+    institution = account.get("institution")
+    bank = institution if isinstance(institution, Mapping) else {"name": institution}
+    return AccountDetails(
+        holder=_text(account.get("name")),
+        currency=_currency(account.get("currency")),
+        account_type=_text(account.get("type")),
+        institution=_text(bank.get("name")),
+        institution_type=_text(bank.get("type")),
+        bank_code=_text(bank.get("bank_code")) or _text(bank.get("bankCode")),
+        data_status=data_status,
+    )
+
+
+def _paging(body: Mapping[str, object], inner: Mapping[str, object]) -> list[object]:
+    return [body.get("meta"), body.get("paging"), inner.get("meta"), inner.get("paging")]
+
+
+def _currency(value: object) -> str | None:
+    """The ISO 4217 code of a currency as upstream spells it; null where it is none."""
+    text = (_text(value) or "").upper()
+    code = SPELLINGS.get(text, text)
+    return code if len(code) == 3 and code.isascii() and code.isalpha() else None
+
+
+def _status(value: object) -> str | None:
+    text = _text(value)
+    return text and text.upper()
+
+
+def _text(value: object) -> str | None:
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, str) and value.isdecimal() and value.isascii():
+        return int(value)
+    return value if type(value) is int and value >= 0 else None
+
+
+def _last_digits(value: object) -> str | None:
+    """The last four digits of a BVN, null where it has none ("N/A")."""
+    return "".join(character for character in str(value) if character.isdigit())[-4:] or None
+
+
+def _exact(text: str) -> float | Decimal:
+    """A number with a point or an exponent, as a float only where that loses nothing."""
+    if len(text) > _SHORT_NUMBER or "e" in text or "E" in text:
+        return Decimal(text)
+    return float(text)
+
+
+def _whole(text: str) -> int | str:
+    """A whole number; one of more digits than anything here can mean stays the text it is."""
+    return int(text) if len(text) <= 100 else text
+
+
+_decoder = json.JSONDecoder(parse_float=_exact, parse_constant=str)
+_patient_decoder = json.JSONDecoder(parse_float=_exact, parse_constant=str, parse_int=_whole)
