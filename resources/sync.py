@@ -6,13 +6,15 @@ Holds how an account's stream is walked and how several accounts share commits. 
 
 A stream is walked in windows of days, the oldest first; within a window upstream's pages are newest first and shift
 while they are read. Lines that arrive push others to later pages, where they are read twice, which does no harm; lines
-that vanish pull others to earlier pages, where they would be missed: then `total` falls, and the window is walked again.
+that vanish pull others to earlier pages, where they would be missed: so a window is walked again while fewer were seen
+than upstream counts.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,20 +23,20 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from resources.clock import Clock
-from resources.errors import NotReady, ReauthorisationRequired, UpstreamError
+from resources.errors import BadResponse, NotReady, ReauthorisationRequired, UpstreamError
 from resources.mono.bodies import FAILED, PROCESSING, UNAVAILABLE, AccountReading, Page
 from resources.mono.client import MonoClient
 from resources.warehouse.accounts import Account, AccountState
 from resources.warehouse.connection import Warehouse
 from resources.warehouse.transactions import Merged, merge_batch
-from rules.transactions import line_id, normalise_all
+from rules.transactions import canonical_json, line_id, normalise_all
 
 LAGOS = ZoneInfo("Africa/Lagos")
 ROWS_A_COMMIT = 20_000
 WINDOW_DAYS = 31
 PAGE_ROWS = 500
-MOST_PAGES = 10_000
-MOST_WALKS = 4
+IDLE_PAGES = 5
+"""So many pages in a row without a new line, and more of them promised, are a fault of upstream's."""
 READINESS_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds between the looks at an account that is still PROCESSING."""
 
@@ -159,8 +161,7 @@ class _Sync:
             )
         await self._put(_Part(account, [], state))
         key = account.key
-        report = AccountReport(key.account_id, key.organization_id, key.environment, data_status=status, error=error)
-        return report
+        return AccountReport(key.account_id, key.organization_id, key.environment, data_status=status, error=error)
 
     async def _ready(self, account_id: str) -> AccountReading | None:
         """Wait, with a bound, until upstream has the account's data."""
@@ -197,41 +198,41 @@ class _Sync:
         first = today - timedelta(days=options.initial_history_days)
         if cursor is not None:
             first = cursor.through - timedelta(days=options.lookback_days)
-        # A bank may date a line ahead, so an open end reaches a little beyond today.
-        return options.start or first, options.end or today + timedelta(days=1)
+        # Upstream counts days in a zone that it does not name, so a day more is read on either side of the wanted ones.
+        return (options.start or first) - timedelta(days=1), (options.end or today) + timedelta(days=1)
 
     async def _window(self, account: Account, start: date, end: date) -> None:
-        """Walk the pages of a window until a walk saw all that upstream counts."""
+        """Walk the pages of a window until every line that upstream counts was seen, or a walk brings nothing more."""
         seen: set[str] = set()
-        for _ in range(MOST_WALKS):
-            if await self._pages(account, start, end, seen):
+        while True:
+            before = len(seen)
+            counted = await self._pages(account, start, end, seen)
+            if len(seen) >= counted or len(seen) == before:
                 return
 
-    async def _pages(self, account: Account, start: date, end: date, seen: set[str]) -> bool:
-        """Walk the pages of a window once; whether nothing can have been missed."""
-        totals: list[int] = []
-        read = 0
-        for number in range(1, MOST_PAGES + 1):
+    async def _pages(self, account: Account, start: date, end: date, seen: set[str]) -> int:
+        """Walk the pages of a window once, noting which lines were seen; how many upstream counts, at the most."""
+        counted, walked, idle = 0, set[str](), 0
+        for number in itertools.count(1):
             page = await self._page(account, start, end, number)
-            ids = {found for row in page.rows if (found := line_id(row))}
-            new = not ids <= seen
-            seen |= ids
-            read += len(page.rows)
-            totals += [] if page.total is None else [page.total]
+            lines = {line_id(row) or canonical_json(row) for row in page.rows}
+            idle = idle + 1 if lines <= walked else 0
+            walked |= lines
+            seen |= lines
+            counted = max(counted, page.total or 0)
             if page.rows:
                 await self._put(_Part(account, page.rows, AccountState(account.account_id)))
                 if self.progress:
                     self.progress.rows(account.account_id, len(page.rows))
-            if (
-                not page.rows
-                or page.more is False
-                or (page.more is None and page.total is not None and read >= page.total)
-            ):
-                break
-            if not new and page.more is None:
-                break
-        fell = any(later < earlier for earlier, later in zip(totals, totals[1:], strict=False))
-        return not fell
+            ended = page.more is False or (page.more is None and len(seen) >= counted)
+            if ended or not page.rows or (idle and len(seen) >= counted > 0):
+                return counted
+            if idle == IDLE_PAGES:
+                message = (
+                    f"Mono promises a next page again and again without a new line (page {number}); ask its support."
+                )
+                raise BadResponse(message)
+        raise AssertionError  # pages are counted without end
 
     async def _page(self, account: Account, start: date, end: date, number: int) -> Page:
         for wait in (*READINESS_WAITS, None):
