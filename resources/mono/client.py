@@ -62,7 +62,7 @@ class MonoClient:
         rate_limit: float = 10.0,
         concurrency: int = 8,
         realtime: bool = False,
-        attempts: int = 8,
+        attempts: int = 7,
         patience: float = 120.0,
     ) -> None:
         """Set the client up; nothing is connected yet.
@@ -155,7 +155,12 @@ class MonoClient:
         """Ask until the answer counts, and read it."""
         try:
             async for attempt in stamina.retry_context(
-                on=_wait_of, attempts=self._attempts, timeout=self._patience, wait_initial=0.2, wait_max=15.0
+                on=_wait_of,
+                attempts=self._attempts,
+                timeout=self._patience,
+                wait_initial=0.25,
+                wait_max=8.0,
+                wait_jitter=0.5,
             ):
                 with attempt:
                     return await self._once(method, path, read, query)
