@@ -1,16 +1,18 @@
 """The warehouse: DuckLake over DuckDB, opened, read, written and migrated here and nowhere else.
 
-Holds connections and transactions, no table's SQL and no rule. One DuckDB instance a process carries the extensions and the
-attached catalogue; each read and each write is a short-lived cursor of it.
+Holds connections and transactions, no table's SQL and no rule. One DuckDB instance a process carries the extensions and
+the attached catalogue, since loading them takes half a second; each read and each write is a short-lived cursor of it,
+which sees the last commit of any process. `engine.py` sets the instance up, `failures.py` words what goes wrong.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import TypeVar
@@ -21,14 +23,19 @@ from filelock import FileLock, Timeout
 
 from resources.errors import WarehouseError
 from resources.settings import Settings
+from resources.warehouse.engine import CATALOG, attach, clear_spilled, open_engine, seal
+from resources.warehouse.failures import busy, collided, readable
 
 T = TypeVar("T")
 
-CATALOG = "kobosift"
 LOCK_SECONDS = 300
-_CONFLICT_ATTEMPTS = 12
-_INLINED_ROWS = 0
-_BUSY = ("database is locked", "transaction conflict", "conflict", "serializ", "deadlock", "could not obtain lock")
+"""How long a writer waits for the others of this machine."""
+_ATTEMPTS = 40
+_RETRY_SECONDS = 300.0
+_AUTHOR = "kobosift"
+
+# The library's own hook prints what was called, and with what, to standard output.
+stamina.instrumentation.set_on_retry_hooks([])
 
 
 class Warehouse:
@@ -40,88 +47,125 @@ class Warehouse:
         Args:
             catalog: `sqlite:PATH` or `postgres:CONNECTION`.
             data: a folder's path or an `s3://` address.
-            home: where the writers' lock of a SQLite catalogue rests.
+            home: the folder for rows that do not fit into memory.
+
         """
         self._kind, _, self._place = catalog.partition(":")
         self._data = data
-        self._home = home
+        self._spill = home / "tmp"
         self._instance: tuple[int, duckdb.DuckDBPyConnection] | None = None
         self._opening = threading.Lock()
 
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A short-lived connection that sees the last commit; times are UTC.
+        """Give a short-lived connection that sees the last commit; times are UTC.
 
         Raises:
             WarehouseError: the catalogue or its files cannot be read.
+
         """
         con = self._cursor()
         try:
             yield con
         except duckdb.Error as error:
-            raise _readable(error) from error
+            self._forget_broken(error)
+            raise readable(error) from error
+        finally:
+            con.close()
+
+    @contextmanager
+    def sealed(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection for a stranger's SQL: it writes nothing and reaches no file but the warehouse's own data.
+
+        Raises:
+            WarehouseError: the catalogue cannot be opened.
+
+        """
+        self._refuse_missing_places()
+        con = self._attached(read_only=True)
+        try:
+            seal(con, self._data)
+            con.execute(f"USE {CATALOG}")
+            yield con
+        except duckdb.Error as error:
+            raise readable(error) from error
         finally:
             con.close()
 
     def write(self, work: Callable[[duckdb.DuckDBPyConnection], T], *, run_id: str, note: str) -> T:
         """Do work in one transaction: all of it is committed, or none.
 
-        Writers to a SQLite catalogue wait for each other at a lock file, which the operating system frees when a process
-        dies. A commit that still collides, as it can where several machines write, is tried again whole.
+        Writers to a SQLite catalogue wait for each other at a lock file beside it, which the system frees where a process
+        dies. A commit that still collides, as it can where several machines write, is done again whole: DuckLake's own
+        way of trying again does not see that another has inserted what this one looked for in vain.
 
         Args:
             work: called with an open transaction, once an attempt; it must do the same each time.
-            run_id: kept as the author of the commit.
-            note: kept as its message.
+            run_id: kept as the commit's message.
+            note: kept beside it.
 
         Raises:
             WarehouseError: it cannot be written, or other writers did not let go in time.
+
         """
-        for attempt in stamina.retry_context(
-            on=_collided, attempts=_CONFLICT_ATTEMPTS, wait_initial=0.05, wait_max=5.0
-        ):
-            with attempt, self._turn():
-                return self._once(work, run_id, note)
+        try:
+            for attempt in stamina.retry_context(
+                on=collided,
+                attempts=_ATTEMPTS,
+                timeout=_RETRY_SECONDS,
+                wait_initial=0.02,
+                wait_max=2.0,
+                wait_jitter=0.5,
+            ):
+                with attempt, self._turn():
+                    return self._once(work, run_id, note)
+        except duckdb.Error as error:
+            self._forget_broken(error)
+            raise readable(error) from error
         raise AssertionError  # the loop above returns or raises
 
     def migrate(self) -> list[str]:
-        """Apply the migrations that the catalogue has not seen, in order; returns their names.
+        """Apply the migrations that the catalogue has not seen, in order, each once, and return their names.
 
         Raises:
             WarehouseError: the catalogue was written by a newer release, or cannot be written.
+
         """
         steps = _migrations()
         with self.read() as con:
-            if not _pending(con, steps):
-                return []
-
-        def work(con: duckdb.DuckDBPyConnection) -> list[str]:
-            con.execute("CREATE TABLE IF NOT EXISTS schema_migrations (name VARCHAR, applied_at TIMESTAMPTZ)")
             names = _pending(con, steps)
-            for name in names:
-                for statement in steps[name]:
-                    con.execute(statement)
-                con.execute("INSERT INTO schema_migrations VALUES (?, now())", [name])
-            return names
 
-        return self.write(work, run_id="migration", note=", ".join(steps))
+        def apply(name: str, con: duckdb.DuckDBPyConnection) -> bool:
+            con.execute("CREATE TABLE IF NOT EXISTS schema_migrations (name VARCHAR, applied_at TIMESTAMPTZ)")
+            if name not in _pending(con, steps):
+                return False
+            for statement in steps[name]:
+                con.execute(statement)
+            con.execute("INSERT INTO schema_migrations VALUES (?, now())", [name])
+            return True
+
+        return [name for name in names if self.write(partial(apply, name), run_id=name, note="migration")]
 
     def close(self) -> None:
         """Let go of the catalogue; the next read or write opens it again."""
         with self._opening:
-            if self._instance is not None:
+            if self._instance is not None and self._instance[0] == os.getpid():
                 self._instance[1].close()
-                self._instance = None
+            self._instance = None
 
     def _once(self, work: Callable[[duckdb.DuckDBPyConnection], T], run_id: str, note: str) -> T:
         con = self._cursor()
         try:
             con.execute("BEGIN")
             result = work(con)
-            con.execute(f"CALL ducklake_set_commit_message('{CATALOG}', ?, ?)", [run_id, note])
+            con.execute(
+                f"CALL ducklake_set_commit_message('{CATALOG}', ?, ?, extra_info => ?)", [_AUTHOR, run_id, note]
+            )
             con.execute("COMMIT")
-        except duckdb.Error as error:
-            raise error if _collided(error) else _readable(error) from error
+        except BaseException:
+            with suppress(duckdb.Error):
+                con.execute("ROLLBACK")
+            raise
         finally:
             con.close()
         return result
@@ -130,111 +174,151 @@ class Warehouse:
     def _turn(self) -> Iterator[None]:
         """Wait for the other writers of this machine, where the catalogue is a file."""
         if self._kind != "sqlite":
-            with nullcontext():
-                yield
+            yield
             return
-        self._home.mkdir(parents=True, exist_ok=True)
+        path = Path(self._place)
+        lock = FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_SECONDS, poll_interval=0.01)
         try:
-            with FileLock(self._home / "writers.lock", timeout=LOCK_SECONDS):
-                yield
+            lock.acquire()
         except Timeout as error:
-            message = (
-                "the warehouse is busy: another kobosift has been writing for minutes. Wait for it, then try again."
-            )
-            raise WarehouseError(message) from error
+            raise busy() from error
+        except OSError as error:
+            raise _no_place(path.parent, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         with self._opening:
-            if self._instance is None or self._instance[0] != os.getpid():
+            if self._instance is None or self._instance[0] != os.getpid():  # a forked process opens its own
                 self._instance = (os.getpid(), self._opened())
             con = self._instance[1].cursor()
-        con.execute(f"USE {CATALOG}")
-        con.execute("SET TimeZone = 'UTC'")
+        try:
+            con.execute(f"USE {CATALOG}")
+        except duckdb.Error as error:
+            con.close()
+            self._forget_broken(error)
+            raise readable(error) from error
         return con
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
-        """A DuckDB instance with the extensions loaded from their packages and the catalogue attached."""
-        self._home.mkdir(parents=True, exist_ok=True)
-        con = duckdb.connect(
-            ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-        )
-        names = ["ducklake", "sqlite_scanner" if self._kind == "sqlite" else "postgres_scanner"]
-        for name in [*names, *(["httpfs"] if self._data.startswith("s3://") else [])]:
-            con.execute(f"LOAD {_quoted(str(_extension(name)))}")
-        con.execute(f"SET temp_directory = {_quoted(str(self._home / 'tmp'))}")
+        """Attach the catalogue; where there is none, one process makes it while the others wait."""
+        if self._kind == "sqlite" and not self._is_made():
+            _make(Path(self._place).parent)
+            with self._turn():
+                self._make_places()
+                return self._attached()
+        self._refuse_missing_places()
+        return self._attached()
+
+    def _attached(self, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+        con = open_engine(self._kind, self._data, self._spill)
         try:
             for attempt in stamina.retry_context(
-                on=_collided, attempts=_CONFLICT_ATTEMPTS, wait_initial=0.05, wait_max=2.0
+                on=collided, attempts=20, timeout=60.0, wait_initial=0.05, wait_max=2.0
             ):
                 with attempt:
-                    con.execute(self._attach())
+                    self._attach(con, read_only)
         except duckdb.Error as error:
             con.close()
-            raise _readable(error) from error
+            raise readable(error) from error
         return con
 
-    def _attach(self) -> str:
-        options = f"DATA_PATH {_quoted(self._data.rstrip('/') + '/')}, DATA_INLINING_ROW_LIMIT {_INLINED_ROWS}"
-        if self._kind == "sqlite":
-            options += ", META_JOURNAL_MODE 'WAL', META_BUSY_TIMEOUT 10000"
-        return f"ATTACH {_quoted(f'ducklake:{self._kind}:{self._place}')} AS {CATALOG} ({options})"
+    def _attach(self, con: duckdb.DuckDBPyConnection, read_only: bool) -> None:
+        """Attach the catalogue, whose files may have been moved with their home since it was made."""
+        try:
+            con.execute(attach(self._kind, self._place, self._data, read_only=read_only))
+        except duckdb.Error as error:
+            before = _OTHER_PLACE.search(str(error))
+            if not before or Path(before[1]).exists() or not Path(self._data).is_dir():
+                raise
+            con.execute(attach(self._kind, self._place, self._data, moved=True, read_only=read_only))
+
+    def _is_made(self) -> bool:
+        path = Path(self._place)
+        return path.exists() and (not path.is_file() or path.stat().st_size > 0)
+
+    def _make_places(self) -> None:
+        if self._data.startswith("s3://") or self._is_made():
+            return
+        folder = Path(self._data)
+        if any(folder.glob("**/*.parquet")):
+            raise WarehouseError(
+                f"the catalogue {self._place} is missing, though its files are in {folder}. Restore the last backup, "
+                "or move that folder away to begin anew."
+            )
+        _make(folder)
+
+    def _refuse_missing_places(self) -> None:
+        if self._kind == "sqlite" and not self._is_made():
+            raise WarehouseError(
+                f"there is no warehouse at {self._place} yet: `kobosift run` or `kobosift demo` makes one."
+            )
+        if self._data.startswith("s3://"):
+            return
+        if self._kind == "postgres":
+            _make(Path(self._data))
+        elif not Path(self._data).is_dir():
+            raise WarehouseError(
+                f"the data folder {self._data} of the warehouse is missing. Bring it back, restore the last backup, or "
+                "set KOBOSIFT_DATA to where it is."
+            )
+
+    def _forget_broken(self, error: duckdb.Error) -> None:
+        """Drop an instance that DuckDB has given up on; the next read or write opens another."""
+        if isinstance(error, (duckdb.FatalException, duckdb.InternalException)):
+            with suppress(duckdb.Error):
+                self.close()
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse of the settings, its home made and its tables up to date.
+    """Open the warehouse of the settings, its home made and its tables up to date.
 
     Raises:
         WarehouseError: it cannot be opened.
+
     """
+    _make(settings.kobosift_home)
+    clear_spilled(settings.kobosift_home / "tmp")
     warehouse = Warehouse(settings.catalog, settings.data, settings.kobosift_home)
-    try:
-        settings.kobosift_home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"the home {settings.kobosift_home} cannot be made ({error.strerror}); set KOBOSIFT_HOME to a folder of yours."
-        raise WarehouseError(message) from error
     warehouse.migrate()
     return warehouse
 
 
+_OTHER_PLACE = re.compile(r'existing data path in the catalog "([^"]+)"')
+
+
+def _make(folder: Path) -> None:
+    """Make a folder that only its owner reads: bank lines rest there."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_place(folder, error) from error
+
+
+def _no_place(folder: Path, error: OSError) -> WarehouseError:
+    return WarehouseError(
+        f"the folder {folder} cannot be written ({error.strerror}). Give this user the right to, or name another one "
+        "in the settings (KOBOSIFT_HOME, KOBOSIFT_CATALOG, KOBOSIFT_DATA)."
+    )
+
+
 def _migrations() -> dict[str, list[str]]:
-    """Each migration's statements, in order; a line that is only a semicolon ends a statement."""
+    """Read each migration's statements, in order; a line that is only a semicolon ends a statement."""
     folder = resources.files("resources.warehouse.migrations")
     files = sorted((entry.name, entry.read_text("utf-8")) for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return {name: [part for part in text.split("\n;\n") if part.strip()] for name, text in files}
 
 
 def _pending(con: duckdb.DuckDBPyConnection, steps: dict[str, list[str]]) -> list[str]:
-    known = con.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE database_name = ? AND table_name = 'schema_migrations'", [CATALOG]
-    ).fetchone()
-    if not known or not known[0]:
+    try:
+        applied = {name for (name,) in con.execute("SELECT name FROM schema_migrations").fetchall()}
+    except duckdb.CatalogException:  # a catalogue just made
         return list(steps)
-    applied = {name for (name,) in con.execute("SELECT name FROM schema_migrations").fetchall()}
     if newer := sorted(applied - steps.keys()):
-        message = f"the warehouse was written by a newer kobosift (it knows {newer[-1]}); install that release or a later one."
-        raise WarehouseError(message)
+        raise WarehouseError(
+            f"the warehouse was written by a newer kobosift (its tables are at {newer[-1]}). Install that release or a "
+            "later one."
+        )
     return [name for name in steps if name not in applied]
-
-
-def _extension(name: str) -> Path:
-    """The file of an extension, out of its installed package: nothing is fetched and nothing is copied."""
-    package = Path(str(resources.files(importlib.import_module(f"duckdb_extension_{name}"))))
-    return package / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
-
-
-def _quoted(text: str) -> str:
-    """Text as an SQL literal, for statements that take no parameters."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _collided(error: Exception) -> bool:
-    """Whether another writer was in the way, so that the same may succeed when tried again."""
-    return isinstance(error, duckdb.Error) and any(sign in str(error).lower() for sign in _BUSY)
-
-
-def _readable(error: duckdb.Error) -> WarehouseError:
-    """What went wrong in the warehouse, in a sentence without row values."""
-    first = str(error).splitlines()[0]
-    return WarehouseError(
-        f"the warehouse could not do this ({first[:300]}). Run `kobosift doctor`; if it is damaged, restore a backup."
-    )

@@ -1,0 +1,142 @@
+"""DuckDB itself: an in-memory instance with the extensions of its packages and the DuckLake catalogue attached.
+
+Holds how an instance is set up (nothing fetched, nothing written below the user's own home, times in UTC, memory
+bounded, spilled rows encrypted) and how paths are written into the few statements that take no parameters. No
+transactions (`connection.py`), no table's SQL.
+
+Nothing else in the process may open a SQLite catalogue, Python's `sqlite3` least of all: two SQLite libraries in one
+process do not see each other's locks, and closing a file in one lets go of the locks of the other.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import secrets
+import shutil
+import time
+from contextlib import suppress
+from importlib import resources
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import duckdb
+
+CATALOG = "kobosift"
+BUSY_MILLISECONDS = 10_000
+"""How long SQLite itself waits for a lock on the catalogue."""
+
+_MOST_MEMORY = 2 * 2**30
+_UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_SPILLED_FOR_SECONDS = 24 * 3600
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_persistent_secrets": "false",
+    "temp_file_encryption": "true",
+}
+
+
+def open_engine(kind: str, data: str, spill: Path) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB instance with the extensions that the catalogue and the data need.
+
+    Args:
+        kind: of the catalogue, `sqlite` or `postgres`.
+        data: a folder's path or an `s3://` address.
+        spill: the folder below which rows that do not fit into memory go, made when it is first needed.
+
+    """
+    own = spill / f"duckdb-{os.getpid()}-{secrets.token_hex(4)}"  # two instances in one folder overwrite each other
+    con = duckdb.connect(":memory:", config={**_CONFIG, "temp_directory": str(own)})
+    far = data.startswith("s3://")
+    for name in [
+        "ducklake",
+        "sqlite_scanner" if kind == "sqlite" else "postgres_scanner",
+        *(["httpfs"] if far else []),
+    ]:
+        con.execute(f"LOAD {quoted(str(_extension(name)))}")
+    con.execute("SET GLOBAL TimeZone = 'UTC'")
+    con.execute("SET GLOBAL ducklake_default_data_inlining_row_limit = 0")
+    con.execute("SET GLOBAL ducklake_max_retry_count = 0")  # a commit that collides is done again whole: connection.py
+    _bound_memory(con)
+    if far:
+        _let_into_bucket(con, data)
+    return con
+
+
+def attach(kind: str, place: str, data: str, *, moved: bool = False, read_only: bool = False) -> str:
+    """Write the statement that attaches the catalogue.
+
+    Args:
+        kind: `sqlite` or `postgres`.
+        place: the catalogue's path or connection string.
+        data: the folder or address of the files.
+        moved: the files are no longer where the catalogue last had them.
+        read_only: nothing can be written through it.
+
+    """
+    options = [f"DATA_PATH {quoted(data.rstrip('/') + '/')}"]
+    if kind == "sqlite":
+        options.append(f"META_BUSY_TIMEOUT {BUSY_MILLISECONDS}")
+        if not read_only:
+            options.append("META_JOURNAL_MODE 'WAL'")  # readers and a writer do not wait for each other
+    options += [name for name, wanted in (("OVERRIDE_DATA_PATH", moved), ("READ_ONLY", read_only)) if wanted]
+    return f"ATTACH {quoted(f'ducklake:{kind}:{place}')} AS {CATALOG} ({', '.join(options)})"
+
+
+def seal(con: duckdb.DuckDBPyConnection, data: str) -> None:
+    """Take from an instance, for good, every file and address but the warehouse's own data, and its settings."""
+    con.execute("SET GLOBAL python_enable_replacements = false")
+    con.execute("SET GLOBAL temp_directory = ''")
+    con.execute(f"SET GLOBAL allowed_directories = [{quoted(data.rstrip('/') + '/')}]")
+    con.execute("SET GLOBAL enable_external_access = false")
+    con.execute("SET GLOBAL lock_configuration = true")
+
+
+def clear_spilled(spill: Path) -> None:
+    """Remove what instances that were killed have spilled: folders that nothing has written to for a day."""
+    with suppress(OSError):
+        for folder in spill.glob("duckdb-*"):
+            if time.time() - folder.stat().st_mtime > _SPILLED_FOR_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def quoted(text: str) -> str:
+    """Write a text as an SQL literal, for statements that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _extension(name: str) -> Path:
+    """Find the file of an extension in its installed package."""
+    package = Path(str(resources.files(importlib.import_module(f"duckdb_extension_{name}"))))
+    return package / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+
+
+def _bound_memory(con: duckdb.DuckDBPyConnection) -> None:
+    """Take at most half of what DuckDB finds there is, and never more than the bound; the rest spills to disk."""
+    row = con.execute("SELECT current_setting('memory_limit')").fetchone()
+    given = re.fullmatch(r"([\d.]+) (\w+)", str(row[0]) if row else "")
+    found = float(given[1]) * _UNITS.get(given[2], 1) if given else _MOST_MEMORY
+    con.execute(f"SET GLOBAL memory_limit = '{int(min(_MOST_MEMORY, found / 2)) >> 20}MiB'")
+
+
+def _let_into_bucket(con: duckdb.DuckDBPyConnection, data: str) -> None:
+    """Give the instance the keys of the bucket, from where every S3 client looks for them."""
+    known = {
+        "KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID"),
+        "SECRET": os.environ.get("AWS_SECRET_ACCESS_KEY"),
+        "SESSION_TOKEN": os.environ.get("AWS_SESSION_TOKEN"),
+        "REGION": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+    }
+    endpoint = urlsplit(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "")
+    if endpoint.netloc:
+        known |= {"ENDPOINT": endpoint.netloc + endpoint.path.rstrip("/"), "URL_STYLE": "path"}
+        known |= {"USE_SSL": "true" if endpoint.scheme == "https" else "false"}
+    options = [
+        "TYPE s3",
+        f"SCOPE {quoted(data)}",
+        *(f"{name} {quoted(value)}" for name, value in known.items() if value),
+    ]
+    con.execute(f"CREATE SECRET kobosift_bucket ({', '.join(options)})")
