@@ -13,6 +13,9 @@ import polars as pl
 CURRENCY = r"[A-Z]{3}"
 MAJOR_UNITS = re.compile(r"\d{1,16}(\.\d{1,2})?", re.ASCII)
 
+NO_CURRENCY = "XXX"
+"""ISO 4217's code for no currency: a spelling that means none we know must not pass for the account's currency."""
+
 SPELLINGS = {"GHC": "GHS", "KSH": "KES", "NAIRA": "NGN"}
 """What upstream writes, upper-cased, and the ISO 4217 code that it means."""
 
@@ -42,7 +45,7 @@ def major_units_of(amount: pl.Expr) -> pl.Expr:
 
 
 def iso_currency(code: pl.Expr) -> pl.Expr:
-    """The ISO 4217 code of a currency as upstream spells it; null where it is none."""
+    """The ISO 4217 code of a currency as upstream spells it; null where it says none, `NO_CURRENCY` where it is none."""
     upper = code.str.strip_chars().str.to_uppercase()
     iso = upper.replace(SPELLINGS)
-    return pl.when(iso.str.contains(f"^{CURRENCY}$")).then(iso)
+    return pl.when(iso.str.contains(f"^{CURRENCY}$")).then(iso).when(iso != "").then(pl.lit(NO_CURRENCY))

@@ -5,8 +5,8 @@ nor know where the rows come from. A row is quarantined only where it has no usa
 optional field becomes null, since the raw payload keeps it.
 
 What upstream leaves open is settled so: an amount is a JSON number of whole value (500 and 500.0, not "500"); a time
-without a zone is UTC, a date without a time is its midnight in UTC (the same day in Lagos); a currency that is no
-three letters is none, hence the account's; an unknown status is settled.
+without a zone is UTC, a date without a time is its midnight in UTC (the same day in Lagos); a currency that is
+no three letters is XXX, which nobody invoices in, and not the account's; an unknown status is settled.
 """
 
 from __future__ import annotations

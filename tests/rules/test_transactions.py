@@ -221,7 +221,7 @@ def test_a_day_is_the_lagos_day_of_the_moment(value: str, moment: datetime, day:
         ("ksh", "KES"),
         ("usd", "USD"),
         ("", None),
-        ("US Dollar", None),
+        ("US Dollar", "XXX"),
         (566, None),
         (None, None),
     ],
