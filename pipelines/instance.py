@@ -1,7 +1,7 @@
 """The command's own instance of Dagster: made in the home, and tidied of runs that died.
 
-Holds how the instance is opened, which tags tell who runs, and what is done with a run whose process is gone. It holds no
-job and starts no run (`pipelines/execute.py` does).
+Holds how the instance is opened, which tags tell who runs, and what is done with a run whose process is gone. It
+holds no job and starts no run (`pipelines/execute.py` does).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def close_dead_runs(instance: DagsterInstance) -> int:
 
 @cache
 def _machine() -> str:
-    """This machine since its last start; processes of others, or of before, have other numbers."""
+    """Name this machine since its last start; processes of others, or of before, have other numbers."""
     started = ""
     with suppress(OSError):
         started = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()

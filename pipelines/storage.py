@@ -1,11 +1,11 @@
 """Dagster's own records (runs, events, ticks) on SQLite, written in batches.
 
-Holds the storage classes that `dagster.yaml` names. Dagster's own SQLite storage makes an engine and an fsync for each
-event, and loads all of its schema's history for each run: a run over 90 days of three assets took 19 s that way and takes
-3 s this way, a run without news 0.5 s and 0.2 s. Tables and files are Dagster's own, unchanged.
+Holds the storage classes that `dagster.yaml` names. Dagster's own SQLite storage makes an engine and an fsync for
+each event, and loads all of its schema's history for each run: a run over 90 days of three assets took 19 s that way
+and takes 3 s this way, a run without news 0.5 s and 0.2 s. Tables and files are Dagster's own, unchanged.
 
-Nothing of the warehouse rests here, and no row value: what a power cut may take from here (commits are not flushed one by
-one) is only the account of a run, and the next run finds what is left to do in the warehouse.
+Nothing of the warehouse rests here, and no row value: what a power cut may take from here (commits are not flushed
+one by one) is only the account of a run, and the next run finds what is left to do in the warehouse.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, SqliteStorageConfig
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
@@ -140,11 +140,11 @@ class LocalStorage(DagsterSqliteStorage):
         self._run_storage = LocalRuns(create_db_conn_string(str(home / "history"), "runs"))
         self._event_log_storage = LocalEvents(str(home / "history" / "runs"))
         self._schedule_storage = LocalSchedules(create_db_conn_string(str(home / "schedules"), "schedules"))
-        super(DagsterSqliteStorage, self).__init__()
+        super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]  # past the parent's own three
 
     @classmethod
     def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: SqliteStorageConfig
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> LocalStorage:
         """The storage that `dagster.yaml` describes."""
         return cls.from_local(inst_data=inst_data, **config_value)
@@ -192,5 +192,3 @@ def _copy_once(source: Path, target: Path) -> None:
             target.hardlink_to(copied)
     finally:
         copied.unlink()
-
-

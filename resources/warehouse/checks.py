@@ -1,9 +1,9 @@
 """The proofs that every run gives: each row once, nothing lost on the way, the funnel adds up (domain section 7).
 
-DuckLake has no keys, so what a key would refuse is looked for here, in SQL that shares nothing with the writing side. A
-check reads and judges; it mends nothing. The tables are read once, into narrow temporary ones where 64-bit hashes stand for
-names; only a check that fails reads the tables again, by the names themselves, to say which rows are at fault. Days that wait
-to be decided anew (`touched_days`) are not judged on what follows from a decision.
+DuckLake has no keys, so what a key would refuse is looked for here, in SQL that shares nothing with the writing side.
+A check reads and judges; it mends nothing. The tables are read once, into narrow temporary ones where 64-bit hashes
+stand for names; only a check that fails reads the tables again, by the names themselves, to say which rows are at
+fault. Days that wait to be decided anew (`touched_days`) are not judged on what follows from a decision.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import duckdb
 from resources.errors import WarehouseError
 
 WHOLE = (date(1, 1, 1), date(9999, 12, 31))
-LINES_CHECKED_WHOLE = 1_000_000
-"""Up to so many lines each run checks all of them; beyond, the days it touched and the totals of all."""
+LINES_PROVED_WHOLE = 500_000
+"""Up to so many lines each run looks at all of them; beyond, the days it touched and the totals of all."""
 ROWS_NAMED = 20
 
 
@@ -60,9 +60,11 @@ SELECT
 _FACTS = (
     """
     CREATE OR REPLACE TEMP TABLE fact_lines AS
-    SELECT hash(account_id, transaction_id) AS line, day, hash(organization_id, environment) AS tenant, version,
-        hash(payload_hash) AS payload
-    FROM transactions WHERE day BETWEEN $first AND $last
+    SELECT hash(t.account_id, t.transaction_id) AS line, t.day, hash(t.organization_id, t.environment) AS tenant,
+        t.version, hash(t.payload_hash) AS payload, t.organization_id, t.environment, t.amount,
+        coalesce(t.currency, a.currency) AS currency
+    FROM transactions AS t LEFT JOIN accounts AS a USING (account_id)
+    WHERE t.day BETWEEN $first AND $last
     """,
     """
     CREATE OR REPLACE TEMP TABLE fact_versions AS
@@ -97,7 +99,8 @@ _FACTS = (
     """,
     """
     CREATE OR REPLACE TEMP TABLE fact_ends AS
-    SELECT l.line, l.version IS DISTINCT FROM d.version AS undecided, d.outcome,
+    SELECT l.line, l.organization_id, l.environment, l.currency, l.amount, w.day IS NOT NULL AS waits,
+        l.version IS DISTINCT FROM d.version AS undecided, d.outcome,
         coalesce(f.drafts, 0) AS drafts,
         coalesce(r.rejections, 0) AS rejections,
         coalesce(s.settled, false) OR coalesce(s.suggested, false) AS settles,
@@ -108,7 +111,7 @@ _FACTS = (
             WHEN s.suggested THEN 'review'
         END AS disposition
     FROM fact_lines AS l
-    ANTI JOIN fact_waits AS w USING (tenant, day)
+    LEFT JOIN fact_waits AS w USING (tenant, day)
     LEFT JOIN fact_decisions AS d USING (line, day)
     LEFT JOIN (
         SELECT line, day, count(*) AS drafts FROM fact_drafts WHERE status <> 'WITHDRAWN' GROUP BY ALL
@@ -134,14 +137,12 @@ CHECKS = (
         "payloads_accounted_for",
         "distinct raw payloads = transactions + older versions + quarantined",
         """
-        WITH older AS (SELECT line, payload FROM fact_versions ANTI JOIN fact_lines USING (line, payload)),
-        read AS (SELECT line, payload FROM fact_lines UNION ALL SELECT line, payload FROM older),
-        counted AS (
+        WITH counted AS (
             SELECT
-                (SELECT count(*) FROM (SELECT DISTINCT line, payload FROM read))
+                (SELECT count(*) FROM (FROM fact_versions UNION SELECT line, payload FROM fact_lines))
                 + (SELECT count(*) FROM (SELECT DISTINCT account_id, payload_hash FROM quarantine)) AS payloads,
                 (SELECT count(*) FROM fact_lines) AS transactions,
-                (SELECT count(*) FROM older) AS older_versions,
+                (SELECT count(*) FROM fact_versions) AS older_versions,
                 (SELECT count(*) FROM quarantine) AS quarantined
         )
         SELECT *, abs(payloads - transactions - older_versions - quarantined) AS at_fault FROM counted
@@ -150,10 +151,8 @@ CHECKS = (
         WITH read AS (
             SELECT account_id, transaction_id, payload_hash FROM transactions WHERE day BETWEEN $first AND $last
             UNION ALL
-            SELECT v.account_id, v.transaction_id, v.payload_hash
-            FROM transaction_versions AS v
-            ANTI JOIN transactions AS t USING (account_id, transaction_id, payload_hash)
-            WHERE v.day BETWEEN $first AND $last
+            SELECT account_id, transaction_id, payload_hash FROM transaction_versions
+            WHERE day BETWEEN $first AND $last
         )
         SELECT account_id, transaction_id FROM read GROUP BY ALL, payload_hash HAVING count(*) > 1
         UNION ALL
@@ -188,7 +187,7 @@ CHECKS = (
                     SELECT count(*) FROM fact_decisions
                     ANTI JOIN fact_lines USING (line, day) ANTI JOIN fact_waits USING (tenant, day)
                 ) AS decided_without_line
-            FROM fact_ends
+            FROM fact_ends WHERE NOT waits
         )
         SELECT *, undecided + decided_without_line
             + abs(transactions - matched - review - drafted - rejected - held) AS at_fault
@@ -197,7 +196,7 @@ CHECKS = (
         """
         SELECT t.account_id, t.transaction_id
         FROM (SELECT * FROM transactions WHERE day BETWEEN $first AND $last) AS t
-        JOIN (SELECT line FROM fact_ends WHERE undecided OR disposition IS NULL) AS e
+        JOIN (SELECT line FROM fact_ends WHERE NOT waits AND (undecided OR disposition IS NULL)) AS e
             ON e.line = hash(t.account_id, t.transaction_id)
         UNION ALL
         SELECT d.account_id, d.transaction_id
@@ -229,8 +228,8 @@ CHECKS = (
                     ANTI JOIN fact_waits USING (tenant, day)
                     WHERE status IN ('DRAFT', 'CONFIRMED', 'VALIDATED') AND NOT contested
                 ) AS drafts_without_eligible_line,
-                count(*) FILTER (WHERE outcome = 'eligible' AND drafts <> 1 AND NOT settles) AS eligible_without_one_draft
-            FROM fact_ends
+                count(*) FILTER (outcome = 'eligible' AND drafts <> 1 AND NOT settles) AS eligible_without_one_draft
+            FROM fact_ends WHERE NOT waits
         )
         SELECT *, drafts_without_eligible_line + eligible_without_one_draft AS at_fault FROM counted
         """,
@@ -246,7 +245,7 @@ CHECKS = (
         UNION ALL
         SELECT t.account_id, t.transaction_id
         FROM (SELECT * FROM transactions WHERE day BETWEEN $first AND $last) AS t
-        JOIN (SELECT line FROM fact_ends WHERE outcome = 'eligible' AND drafts <> 1 AND NOT settles) AS e
+        JOIN (SELECT line FROM fact_ends WHERE NOT waits AND outcome = 'eligible' AND drafts <> 1 AND NOT settles) AS e
             ON e.line = hash(t.account_id, t.transaction_id)
         """,
     ),
@@ -263,7 +262,7 @@ CHECKS = (
                     ANTI JOIN fact_waits USING (tenant, day)
                 ) AS rejections_without_rejected_line,
                 count(*) FILTER (WHERE outcome = 'rejected' AND rejections <> 1) AS rejected_without_one_rejection
-            FROM fact_ends
+            FROM fact_ends WHERE NOT waits
         )
         SELECT *, rejections_without_rejected_line + rejected_without_one_rejection AS at_fault FROM counted
         """,
@@ -275,7 +274,7 @@ CHECKS = (
         UNION ALL
         SELECT t.account_id, t.transaction_id
         FROM (SELECT * FROM transactions WHERE day BETWEEN $first AND $last) AS t
-        JOIN (SELECT line FROM fact_ends WHERE outcome = 'rejected' AND rejections <> 1) AS e
+        JOIN (SELECT line FROM fact_ends WHERE NOT waits AND outcome = 'rejected' AND rejections <> 1) AS e
             ON e.line = hash(t.account_id, t.transaction_id)
         """,
     ),
@@ -283,27 +282,49 @@ CHECKS = (
 """Every check there is, table by table."""
 
 
-def check_all(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> list[Verdict]:
-    """Judge the warehouse, all of it while it is small, else the touched days and the totals.
+_FUNNEL = """
+SELECT organization_id, environment, currency, coalesce(disposition, 'waiting') AS disposition,
+    count(*) AS lines, CAST(sum(amount) AS BIGINT) AS amount
+FROM fact_ends
+GROUP BY ALL ORDER BY ALL
+"""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a run proves of the warehouse."""
+
+    whole: bool
+    """Whether all days were looked at, or only those that the run decided."""
+    verdicts: list[Verdict]
+    """One for each of `CHECKS`, in that order."""
+    funnel: list[dict[str, object]]
+    """By tenant and currency, for each disposition (or `waiting`) the lines and their amount in minor units."""
+
+
+def prove(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> Proof:
+    """Judge the warehouse and count its funnel: all of it while it is small, else the touched days and the totals.
 
     Args:
         con: an open connection; it takes temporary tables, the warehouse takes nothing.
         touched: the first and last day that the run decided, if any.
-
-    Returns:
-        One verdict for each of `CHECKS`, in that order.
     """
-    first, last = _span(con, touched)
-    span: dict[str, object] = {"first": first, "last": last}
-    for fact in _FACTS:
-        con.execute(fact, span if "$first" in fact else None)
-    return [_verdict(con, check, span) for check in CHECKS]
+    con.begin()  # one snapshot for all that is compared, whatever others commit meanwhile
+    try:
+        first, last = _span(con, touched)
+        span: dict[str, object] = {"first": first, "last": last}
+        for fact in _FACTS:
+            con.execute(fact, span if "$first" in fact else None)
+        verdicts = [_verdict(con, check, span) for check in CHECKS]
+        return Proof((first, last) == WHOLE, verdicts, con.execute(_FUNNEL).pl().to_dicts())
+    finally:
+        con.rollback()
 
 
 def _span(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> tuple[date, date]:
     """The days to judge; where the totals of a big warehouse do not agree, all days."""
     totals = _numbers(con, _TOTALS)
-    small = totals["transactions"] <= LINES_CHECKED_WHOLE
+    small = totals["transactions"] <= LINES_PROVED_WHOLE
     disagree = not totals["waiting_days"] and totals["transactions"] != totals["decisions"]
     return WHOLE if small or disagree else (touched or WHOLE[::-1])
 

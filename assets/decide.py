@@ -1,0 +1,111 @@
+"""The assets that follow from bank lines by the rules: decisions, drafts, rejections.
+
+One op writes all three, since a day's decisions, drafts, rejections and events are replaced in one transaction.
+Partitioned by booked day; a range is one run. How days are decided is in `assets/decisions.py`; metadata here are
+counts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date
+
+import dagster as dg
+
+from assets.decisions import decide_days
+from assets.desk import Desk
+from assets.ingest import TRANSACTIONS
+from assets.partitions import DAYS
+from assets.redaction import without_row_values
+from resources.clock import Clock
+from resources.errors import ConfigurationError
+from resources.warehouse.connection import Warehouse
+from rules.policy import Policy
+
+DECISIONS = dg.AssetSpec(
+    "decisions",
+    deps=[TRANSACTIONS],
+    group_name="decide",
+    description="What the rules say of each line under the policy, lists and invoices in force, with the evidence.",
+    owners=["team:kobosift"],
+    kinds={"ducklake", "polars"},
+)
+DRAFTS = dg.AssetSpec(
+    "drafts",
+    deps=[DECISIONS],
+    group_name="decide",
+    description="Invoices and credit notes waiting for a person, one for each eligible line.",
+    owners=["team:kobosift"],
+    kinds={"ducklake"},
+)
+REJECTIONS = dg.AssetSpec(
+    "rejections",
+    deps=[DECISIONS],
+    group_name="decide",
+    description="The dead-letter queue: each rejected line with its reason, and an event for each new one.",
+    owners=["team:kobosift"],
+    kinds={"ducklake"},
+)
+
+
+class DecideConfig(dg.Config):
+    """Which days, as YYYY-MM-DD; left out: the run's partitions, else every day there is."""
+
+    start: str | None = None
+    end: str | None = None
+    only_stale: bool = False
+    """Leave out the days whose lines, policy, lists and invoices are those they were decided by."""
+
+
+@dg.multi_asset(
+    name="decide",
+    specs=[DECISIONS, DRAFTS, REJECTIONS],
+    partitions_def=DAYS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="decide",
+)
+def decide(
+    context: dg.AssetExecutionContext,
+    config: DecideConfig,
+    warehouse: dg.ResourceParam[Warehouse],
+    policy: dg.ResourceParam[Policy],
+    clock: dg.ResourceParam[Clock],
+    desk: dg.ResourceParam[Desk],
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Decide the days of the run, and tell the desk and Dagster how many of what there were."""
+    start, end = _days(context, config)
+    with without_row_values():
+        report = decide_days(
+            warehouse,
+            policy=policy,
+            clock=clock,
+            trace_id=trace_id(context.run_id),
+            run_id=context.run_id,
+            start=start,
+            end=end,
+            only_stale=config.only_stale,
+        )
+    desk.decided = report
+    counts = asdict(report)
+    for spec, names in (
+        (DECISIONS, ("days", "lines", "decided", "changed")),
+        (DRAFTS, ("drafts_created", "drafts_withdrawn")),
+        (REJECTIONS, ("rejections_new", "events")),
+    ):
+        yield dg.MaterializeResult(asset_key=spec.key, metadata={name: counts[name] for name in names})
+
+
+def trace_id(run_id: str) -> str:
+    """The trace id of a run: its id as the 32 hex digits that tracing tools expect."""
+    return run_id.replace("-", "")
+
+
+def _days(context: dg.AssetExecutionContext, config: DecideConfig) -> tuple[date | None, date | None]:
+    try:
+        start, end = (date.fromisoformat(day) if day else None for day in (config.start, config.end))
+    except ValueError as error:
+        message = f"the run's start and end are days as YYYY-MM-DD: {error}"
+        raise ConfigurationError(message) from error
+    if start is None and end is None and context.has_partition_key_range:
+        keys = context.partition_key_range
+        return date.fromisoformat(keys.start), date.fromisoformat(keys.end)
+    return start, end

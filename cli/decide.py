@@ -1,0 +1,52 @@
+"""`kobosift decide` and `kobosift run`: the main job, in part and whole."""
+
+from __future__ import annotations
+
+import typer
+
+from cli.options import End, Json, Start, days
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(run)
+    app.command()(decide)
+
+
+def run(as_json: Json = False) -> None:
+    """Sync, decide, write drafts and rejections, and prove it: the main job, once."""
+    from cli import reports
+    from cli.output import emit, say
+    from cli.runs import Wishes, open_runs
+
+    with open_runs(Wishes()) as runs:
+        synced = runs.ingest()
+        if not as_json:
+            reports.print_sync(synced)
+        decided, proof = runs.runner.decide_stale(), runs.runner.proof
+    if as_json:
+        emit({"sync": reports.sync_document(synced), **reports.decision_document(decided, proof)})
+    else:
+        say()
+        reports.print_decisions(decided, proof)
+    failed = [reports.warn_of_accounts(synced), reports.warn_of_checks(proof)]
+    if any(failed):
+        raise typer.Exit(1)
+
+
+def decide(start: Start = None, end: End = None, as_json: Json = False) -> None:
+    """Decide those days anew; without days, what changed since it was decided."""
+    first, last = days(start, end)
+    from cli import reports
+    from cli.output import emit
+    from cli.runs import Wishes, open_runs
+
+    with open_runs(Wishes()) as runs:
+        decided = runs.runner.decide(first, last) if first or last else runs.runner.decide_stale()
+        proof = runs.runner.proof
+    if as_json:
+        emit(reports.decision_document(decided, proof))
+    else:
+        reports.print_decisions(decided, proof)
+    if reports.warn_of_checks(proof):
+        raise typer.Exit(1)

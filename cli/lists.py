@@ -1,0 +1,96 @@
+"""`kobosift lists`: what a person said about counterparties, narrations, references and tags."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.options import InEnvironment, Json, OneAccount, Organization, moment
+from cli.output import emit, say, table
+
+group = typer.Typer(help="Allow and deny entries, in force from the next decision on.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command."""
+    app.add_typer(group, name="lists")
+
+
+@group.command()
+def add(
+    list_: Annotated[str, typer.Argument(metavar="allow|deny", help="Which list.")],
+    field: Annotated[str, typer.Option("--field", help="counterparty, narration, reference or tag.")],
+    match: Annotated[str, typer.Option("--match", help="exact, contains, prefix or regex.")],
+    value: Annotated[str, typer.Option("--value", help="What it is compared with.")],
+    account: OneAccount = None,
+    expires: Annotated[
+        str | None, typer.Option("--expires", metavar="DATE", help="From when it no longer holds; a day ends in Lagos.")
+    ] = None,
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Why, for whoever reads it.")] = None,
+    organization: Organization = None,
+    environment: InEnvironment = None,
+    as_json: Json = False,
+) -> None:
+    """Put an entry in force for a tenant, or for one account of it; the same entry twice is one."""
+    from cli.session import begin
+    from resources.warehouse import lists
+    from rules.lists import check_entry
+
+    check_entry(list_, field, match, value)
+    expires_at = moment("--expires", expires) if expires else None
+    session = begin()
+    tenant = session.tenant(organization, environment, account)
+    entry = lists.Entry(list_, *tenant, field, match, value, account, note, expires_at)
+    now = session.now()
+    entry_id = session.warehouse.write(
+        lambda con: lists.add(con, entry, now), run_id=session.command_id, note="add a list entry"
+    )
+    if as_json:
+        emit({"entry_id": entry_id})
+        return
+    say(f"Entry {entry_id} is on the {list_} list of {tenant[0]} ({tenant[1]}); the next run decides by it.")
+
+
+@group.command()
+def show(organization: Organization = None, environment: InEnvironment = None, as_json: Json = False) -> None:
+    """List the entries, expired ones too."""
+    from cli.session import begin
+    from resources.warehouse import lists
+
+    with begin().warehouse.read() as con:
+        entries = lists.show(con, organization, environment.value if environment else None).to_dicts()
+    if as_json:
+        emit(entries)
+        return
+    names = [
+        "entry_id",
+        "list",
+        "organization_id",
+        "environment",
+        "account_id",
+        "field",
+        "match",
+        "value",
+        "expires_at",
+    ]
+    say(table(names, ([entry[name] for name in names] for entry in entries)))
+
+
+@group.command()
+def remove(
+    entry: Annotated[str, typer.Argument(metavar="ID", help="The entry's id, as `lists show` tells it.")],
+    as_json: Json = False,
+) -> None:
+    """Take an entry out of force; one that is not there is no mistake."""
+    from cli.session import begin
+    from resources.warehouse import lists
+
+    session = begin()
+    removed = session.warehouse.write(
+        lambda con: lists.remove(con, entry), run_id=session.command_id, note="remove a list entry"
+    )
+    if as_json:
+        emit({"entry_id": entry, "removed": removed})
+        return
+    say(f"Entry {entry} {'is removed; the next run decides without it' if removed else 'is not there'}.")

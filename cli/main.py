@@ -1,0 +1,88 @@
+"""The `kobosift` command: its groups, and what every command does with an error.
+
+Nothing heavy is imported here or at the top of any module of this room: `--help` must not wait for Dagster, Polars or
+DuckDB. Commands are thin: they read arguments, call what the other rooms hold, and print.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from cli import accounts, books, decide, demo, doctor, explain, lists, local, policy, sync
+from cli.output import emit, warn
+
+app = typer.Typer(
+    name="kobosift",
+    help="Sift Nigerian bank lines into draft invoices, with a reason for every line that is put aside.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (demo, sync, decide, accounts, lists, explain, policy, books, doctor, local):
+    module.register(app)
+
+
+def main() -> None:
+    """Run the command and end the process: 0 done, 1 done with failures, 2 wrong use or configuration."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    gc.set_threshold(100_000, 50, 50)  # a short life: collecting while modules load costs a fifth of the start
+    sys.exit(run())
+
+
+def run() -> int:
+    """Run the command; its exit status."""
+    from resources.errors import KobosiftError
+    from rules.errors import RulesError
+
+    try:
+        app()
+    except KobosiftError as error:
+        return _failed(str(error), error.exit_code)
+    except RulesError as error:
+        return _failed(str(error), 2)
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except KeyboardInterrupt:
+        return _failed("stopped; run the same command again to go on where this one left off", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # whatever is left is a fault of ours: told in one sentence, its places kept in a file
+        return _failed(_kept(error), 1)
+    return 0
+
+
+def _failed(sentence: str, code: int) -> int:
+    warn(f"kobosift: {sentence}")
+    if "--json" in sys.argv:
+        emit({"error": sentence})
+    return code
+
+
+def _kept(error: Exception) -> str:
+    """Keep where a fault happened, without its words: they may quote a bank line."""
+    from assets.redaction import UnexpectedError, describe
+
+    told = str(error) if isinstance(error, UnexpectedError) else describe(error)
+    log = Path(os.environ.get("KOBOSIFT_HOME") or ".kobosift") / "logs" / "faults.log"
+    sentence = f"something unexpected went wrong ({told.splitlines()[0]})"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now(UTC).isoformat()} {told}\n\n")
+    except OSError:
+        return f"{sentence}; the details could not be written to {log}"
+    return f"{sentence}; the details are in {log}"
+
+
+if __name__ == "__main__":
+    main()

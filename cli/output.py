@@ -1,0 +1,92 @@
+"""How commands speak: one JSON document, or lines for people. It knows no command and reads nothing.
+
+Bank lines hold what strangers wrote; nothing of it may steer a terminal, so signs that do not print are replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+SIGN_FOR_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+_WIDEST = 60
+
+
+def emit(document: object) -> None:
+    """Print a document as JSON on standard output: times as ISO 8601, decimals as text."""
+    print(json.dumps(document, default=_plain, indent=2, allow_nan=False))
+
+
+def say(text: str = "") -> None:
+    """Print text for people on standard output."""
+    print(printable(text))
+
+
+def warn(text: str) -> None:
+    """Print a sentence on standard error."""
+    print(printable(text), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """The text without signs that would steer a terminal; line breaks stay."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else SIGN_FOR_UNPRINTABLE for sign in text)
+
+
+def money(amount: int | None, currency: str | None) -> str:
+    """An amount in minor units for people: 123456 NGN is "NGN 1,234.56"; nothing for nothing."""
+    if amount is None:
+        return ""
+    sign, digits = ("-" if amount < 0 else ""), f"{abs(amount):03d}"
+    return f"{currency or '?'} {sign}{int(digits[:-2]):,}.{digits[-2:]}"
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()) -> str:
+    """Rows below headers in aligned columns, those named in `right` to the right; long cells are cut."""
+    numbers = {headers.index(name) for name in right}
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(line[column]) for line in [list(headers), *cells]) for column in range(len(headers))]
+
+    def line(row: Sequence[str]) -> str:
+        aligned = (
+            cell.rjust(width) if column in numbers else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        return "  ".join(aligned).rstrip()
+
+    return "\n".join(line(row) for row in [list(headers), ["-" * width for width in widths], *cells])
+
+
+def records(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[dict[str, object]]:
+    """Rows as one mapping each."""
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        text = value.isoformat(sep=" ", timespec="seconds")
+    elif isinstance(value, (list, tuple)):
+        text = ", ".join(str(each) for each in value)
+    else:
+        text = str(value)
+    text = printable(text).replace("\n", " ")
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    if isinstance(value, (Decimal, Path)):
+        return str(value)
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).hex()
+    return str(value)

@@ -1,0 +1,51 @@
+"""`kobosift policy`: what is in force, and what a file would say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import Json
+from cli.output import emit, say
+
+group = typer.Typer(help="The policy: every tunable number and word of the rules.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command."""
+    app.add_typer(group, name="policy")
+
+
+@group.command()
+def show(as_json: Json = False) -> None:
+    """Print the policy in force, whole, with what the settings override, and its hash."""
+    from pipelines.policy import SHIPPED, load_policy
+    from resources.settings import load_settings
+
+    settings = load_settings()
+    policy = load_policy(settings)
+    source = str(settings.kobosift_policy or SHIPPED)
+    if as_json:
+        emit({"name": policy.name, "hash": policy.hash, "source": source, "policy": policy.file.model_dump()})
+        return
+    say(f"# {source}, hash {policy.hash}")
+    say(policy.canonical.rstrip("\n"))
+
+
+@group.command()
+def check(file: Annotated[Path, typer.Argument(help="The policy file (TOML).")], as_json: Json = False) -> None:
+    """Read a policy file, and name its dead, shadowed and contradictory terms."""
+    from pipelines.policy import read_policy
+    from rules.policy_lint import lint
+
+    policy = read_policy(file)
+    findings = lint(policy)
+    if as_json:
+        found = [{"kind": each.kind, "where": each.where, "message": each.message} for each in findings]
+        emit({"name": policy.name, "hash": policy.hash, "findings": found})
+        return
+    for each in findings:
+        say(f"{each.kind}: {each.where}: {each.message}")
+    say(f"{file} is a policy that can be used: {policy.name!r}, hash {policy.hash}, {len(findings)} findings.")

@@ -1,0 +1,39 @@
+"""`kobosift sync`: pull what is new from Mono."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.options import End, Json, Start, days
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(sync)
+
+
+def sync(
+    account: Annotated[
+        list[str] | None, typer.Option("--account", metavar="ID", help="Only this account; may be repeated.")
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    full: Annotated[bool, typer.Option("--full", help="Read each account's whole history anew.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Pull what is new from Mono, account by account; one that fails stops no other, and ends this with 1."""
+    first, last = days(start, end)
+    from cli import reports
+    from cli.output import emit
+    from cli.runs import Wishes, open_runs
+
+    with open_runs(Wishes(accounts=frozenset(account or ()) or None, start=first, end=last, full=full)) as runs:
+        report = runs.ingest()
+    if as_json:
+        emit(reports.sync_document(report))
+    else:
+        reports.print_sync(report)
+    if reports.warn_of_accounts(report):
+        raise typer.Exit(1)

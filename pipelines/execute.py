@@ -1,0 +1,155 @@
+"""Runs started by the command: the same assets and checks as on Dagster's page, in this process.
+
+Holds how a run is started, which days it is recorded under, and how its errors come back as they were raised. The
+page shows these runs like its own, since both use the instance in the home.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TypeVar
+
+import dagster as dg
+from dagster import DagsterExecutionInterruptedError
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+
+from assets.decisions import DecideReport, stale_range
+from assets.desk import Desk
+from assets.ingest import Upstream
+from assets.partitions import DAYS, FIRST_DAY
+from pipelines.build import build_defs, silent_logger
+from pipelines.instance import open_instance, own_tags
+from resources.clock import Clock
+from resources.errors import KobosiftError
+from resources.settings import Settings
+from resources.sync import SyncReport
+from resources.warehouse.checks import Proof
+from resources.warehouse.connection import Warehouse
+from rules.policy import Policy
+
+Report = TypeVar("Report")
+DAYS_RECORDED = 366
+"""A longer range is recorded as one run without partitions: Dagster keeps an event for each day and asset."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the runs of one command have in common."""
+
+    settings: Settings
+    policy: Policy
+    warehouse: Warehouse
+    clock: Clock
+    upstream: Upstream
+    desk: Desk = field(default_factory=Desk)
+
+
+@contextmanager
+def open_runner(work: Work) -> Iterator[Runner]:
+    """Open the instance in the home, and what starts runs there.
+
+    Raises:
+        ConfigurationError: the home cannot be written.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # notes of libraries to their users; this command's user is not one
+        with open_instance(work.settings.dagster_home) as instance:
+            yield Runner(work, instance)
+
+
+@dataclass
+class Runner:
+    """Starts runs one after the other and waits for each."""
+
+    work: Work
+    instance: dg.DagsterInstance
+
+    def ingest(self) -> SyncReport:
+        """Pull what is new from Mono, as the desk asks; failures of single accounts are in the report.
+
+        Raises:
+            KobosiftError: nothing could be pulled at all.
+        """
+        self._run("ingest")
+        return _told(self.work.desk.synced)
+
+    def decide_stale(self) -> DecideReport | None:
+        """Decide the days whose lines, policy, lists or invoices changed, and prove; None where there were none.
+
+        Raises:
+            KobosiftError: the days could not be decided; what was decided before stands.
+        """
+        work = self.work
+        stale = stale_range(work.warehouse, work.policy, work.clock)
+        if stale is None:
+            self._run("check")
+            return None
+        return self.decide(*stale, only_stale=True)
+
+    def decide(self, start: date | None, end: date | None, *, only_stale: bool = False) -> DecideReport:
+        """Decide the days of a range, both ends included, and prove.
+
+        Raises:
+            KobosiftError: the days could not be decided; what was decided before stands.
+        """
+        desk = self.work.desk
+        desk.touched = (start or date.min, end or date.max)
+        wanted = {"start": start and start.isoformat(), "end": end and end.isoformat(), "only_stale": only_stale}
+        config = {"ops": {"decide": {"config": {name: value for name, value in wanted.items() if value is not None}}}}
+        self._run("decide", range_tags(start, end), config)
+        return _told(desk.decided)
+
+    @property
+    def proof(self) -> Proof:
+        """What the checks of the last run found, and the funnel."""
+        return _told(self.work.desk.proof)
+
+    @cached_property
+    def _defs(self) -> dg.Definitions:
+        work = self.work
+        return build_defs(
+            {
+                "warehouse": work.warehouse,
+                "upstream": work.upstream,
+                "policy": work.policy,
+                "clock": work.clock,
+                "desk": work.desk,
+            },
+            loggers={"console": silent_logger},
+        )
+
+    def _run(self, job: str, tags: Mapping[str, str] | None = None, config: Mapping[str, object] | None = None) -> None:
+        definition = self._defs.resolve_job_def(job)
+        try:
+            definition.execute_in_process(
+                run_config={"loggers": {"console": {}}, **(config or {})},
+                instance=self.instance,
+                tags={**own_tags(), **(tags or {})},
+            )
+        except DagsterExecutionInterruptedError as error:
+            raise KeyboardInterrupt from error
+
+
+def range_tags(start: date | None, end: date | None) -> dict[str, str]:
+    """The tags under which a run over these days is recorded: those of its days that are partitions.
+
+    None where there are too many, or where the range lies outside (lines dated in the future, say): such days are
+    decided like any other, the run is only not recorded under them.
+    """
+    newest = date.fromisoformat(DAYS.get_last_partition_key() or FIRST_DAY.isoformat())
+    first, last = max(start or FIRST_DAY, FIRST_DAY), min(end or newest, newest)
+    if first > last or last - first >= timedelta(days=DAYS_RECORDED):
+        return {}
+    return {ASSET_PARTITION_RANGE_START_TAG: first.isoformat(), ASSET_PARTITION_RANGE_END_TAG: last.isoformat()}
+
+
+def _told(report: Report | None) -> Report:
+    if report is None:
+        message = "the run ended without a report; run the same command again"
+        raise KobosiftError(message)
+    return report
