@@ -95,9 +95,9 @@ class Warehouse:
     def write(self, work: Callable[[duckdb.DuckDBPyConnection], T], *, run_id: str, note: str) -> T:
         """Do work in one transaction: all of it is committed, or none.
 
-        Writers to a SQLite catalogue wait for each other at a lock file beside it, which the system frees where a process
-        dies. A commit that still collides, as it can where several machines write, is done again whole: DuckLake's own
-        way of trying again does not see that another has inserted what this one looked for in vain.
+        Writers to a SQLite catalogue wait for each other at a lock file beside it, which the system frees where a
+        process dies. A commit that still collides, as it can where several machines write, is done again whole: what
+        DuckLake tries again by itself does not see that another has inserted what this one looked for in vain.
 
         Args:
             work: called with an open transaction, once an attempt; it must do the same each time.

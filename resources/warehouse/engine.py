@@ -34,7 +34,6 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
-    "allow_persistent_secrets": "false",
     "temp_file_encryption": "true",
 }
 
@@ -49,7 +48,8 @@ def open_engine(kind: str, data: str, spill: Path) -> duckdb.DuckDBPyConnection:
 
     """
     own = spill / f"duckdb-{os.getpid()}-{secrets.token_hex(4)}"  # two instances in one folder overwrite each other
-    con = duckdb.connect(":memory:", config={**_CONFIG, "temp_directory": str(own)})
+    places = {"temp_directory": str(own), "secret_directory": str(spill / "secrets")}  # else below ~/.duckdb
+    con = duckdb.connect(":memory:", config={**_CONFIG, **places})
     far = data.startswith("s3://")
     for name in [
         "ducklake",
