@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     @classmethod
     def _a_file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
-            raise ValueError("it must be the path of a policy file, and there is none at that path")
+            raise ValueError(f"it must be the path of a policy file, and there is none at {value}")
         return value
 
     @field_validator("kobosift_catalog")
