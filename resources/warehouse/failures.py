@@ -95,6 +95,12 @@ def collided(error: Exception) -> bool:
     return isinstance(error, duckdb.Error) and any(sign in str(error).lower() for sign in _COLLISIONS)
 
 
+def environmental(error: Exception) -> bool:
+    """Tell whether a failure lies in files, disk, network or other processes, and not in the statement."""
+    text = str(error).lower()
+    return collided(error) or any(sign in text for signs, _ in _SENTENCES for sign in signs)
+
+
 def readable(error: duckdb.Error) -> WarehouseError:
     """Say what went wrong in a sentence that tells what to do, without row values or passwords."""
     if collided(error):
