@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import InEnvironment, Json, OneAccount, Organization
+from cli.options import Environment, InEnvironment, Json, OneAccount, Organization
 from cli.output import emit, records, say, table
 
 rejections = typer.Typer(help="The dead-letter queue: rejected lines with their reasons.", no_args_is_help=True)
@@ -75,3 +75,58 @@ def sql(
         return
     say(table(columns, rows))
     say(f"{len(rows):,} rows")
+
+
+@drafts.command("list")
+def list_drafts(
+    organization: Organization = None,
+    environment: InEnvironment = None,
+    account: OneAccount = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List drafts, the newest first."""
+    columns = ["draft_id", "kind", "status", "transaction_id", "amount", "reference", "buyer_name", "missing"]
+    _list("drafts", columns, organization, environment, account, limit, as_json=as_json)
+
+
+@rejections.command("list")
+def list_rejections(
+    organization: Organization = None,
+    environment: InEnvironment = None,
+    account: OneAccount = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """List rejected lines, the newest first."""
+    columns = ["day", "transaction_id", "amount", "reason", "detail", "score", "counterparty", "narration"]
+    _list("rejections", columns, organization, environment, account, limit, as_json=as_json)
+
+
+def _list(
+    what: str,
+    columns: list[str],
+    organization: str | None,
+    environment: Environment | None,
+    account: str | None,
+    limit: int,
+    *,
+    as_json: bool,
+) -> None:
+    from cli.session import begin
+    from resources.warehouse import audit
+    from rules.passport import money
+
+    where = environment.value if environment else None
+    with begin().warehouse.read() as con:
+        found = audit.newest(
+            con, what, limit, organization_id=organization, environment=where, account_id=account
+        ).to_dicts()
+    if as_json:
+        emit(found)
+        return
+    rows = [
+        [money(row["amount"], row["currency"]) if name == "amount" else row[name] for name in columns] for row in found
+    ]
+    say(table(columns, rows, right=("amount",)))
+    say(f"{len(found):,} {what}, the newest first; --limit shows more, kobosift export {what} writes all.")

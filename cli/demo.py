@@ -14,4 +14,5 @@ def demo() -> None:
     """Run the main job on a sandbox that starts here: no account needed, nothing asked."""
     from cli.demonstration import show
 
-    show()
+    if not show():
+        raise typer.Exit(1)

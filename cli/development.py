@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from cli.demonstration import at_sandbox, link_world, newest_world
+from cli.demonstration import SANDBOX_KEY, link_world, newest_world
 from cli.output import say
-from cli.session import begin
+from cli.session import Session, begin
 from pipelines.instance import prepare
-from resources.errors import ConfigurationError
-from resources.settings import Settings, load_settings
+from resources.errors import ConfigurationError, KobosiftError
 from sandbox.server import Sandbox, write_truth
 
 _WORKSPACE = Path(__file__).parents[1] / "workspace.yaml"
@@ -24,18 +24,21 @@ def serve_all(port: int, sandbox_port: int) -> None:
     """Serve until interrupted.
 
     Raises:
-        ConfigurationError: a port is taken, or a setting is wrong.
+        ConfigurationError: the sandbox's port is taken, or a setting is wrong.
         KobosiftError: Dagster ended by itself.
     """
-    settings = load_settings()
-    begin(settings)
-    environment = {**os.environ, **prepare(settings.dagster_home)}
-    with _sandbox_unless_set(settings, sandbox_port) as address:
-        if address:
-            environment["MONO_BASE_URL"] = address
-            say(f"Sandbox: {address} (linked accounts are read from it: MONO_BASE_URL={address} kobosift run)")
+    session = begin()
+    settings = session.settings
+    environment = {**os.environ, **prepare(settings.dagster_home), "KOBOSIFT_HOME": str(settings.kobosift_home)}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _sandbox_unless_set(session, sandbox_port) as upstream:
+        environment |= upstream
+        say(f"Mono:    {environment.get('MONO_BASE_URL', settings.mono_base_url)}")
         say(f"Dagster: http://127.0.0.1:{port}")
         say(f"Home:    {settings.kobosift_home}")
+        if upstream:
+            told = " ".join(f"{name}={value}" for name, value in upstream.items())
+            say(f"Another terminal reads from this sandbox with: {told} kobosift run")
         say("Stop with Ctrl-C.")
         _dagster(port, environment)
 
@@ -47,28 +50,27 @@ def _dagster(port: int, environment: dict[str, str]) -> None:
         code = process.wait()
     except KeyboardInterrupt:
         process.terminate()
-        code = process.wait() and 0
+        process.wait()
+        return
     if code:
-        message = (
-            f"Dagster ended with {code}; what it printed above says why (is port {port} taken? choose another --port)"
-        )
-        raise ConfigurationError(message)
+        message = f"Dagster ended with {code}; what it printed says why. Is port {port} taken? --port names another."
+        raise KobosiftError(message)
 
 
 @contextmanager
-def _sandbox_unless_set(settings: Settings, port: int) -> Iterator[str | None]:
-    """A sandbox where the settings name no Mono that would answer; its address."""
+def _sandbox_unless_set(session: Session, port: int) -> Iterator[dict[str, str]]:
+    """A sandbox with its accounts linked, where no Mono is set that would answer; the settings that lead to it."""
+    settings = session.settings
     if settings.mono_secret_key is not None or not settings.upstream_is_mono:
-        say(f"Mono:    {settings.mono_base_url}")
-        yield None
+        yield {}
         return
     world = newest_world()
-    write_truth(world, settings.kobosift_home / "sandbox")
-    try:
-        sandbox = Sandbox(world, port=port).__enter__()
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from error
-    try:
-        yield sandbox.url
-    finally:
-        sandbox.close()
+    with ExitStack() as stack:
+        try:
+            sandbox = stack.enter_context(Sandbox(world, port=port))
+        except ValueError as error:
+            message = f"{error} (--sandbox-port)"
+            raise ConfigurationError(message) from error
+        write_truth(world, settings.kobosift_home / "sandbox")
+        link_world(session, world)
+        yield {"MONO_BASE_URL": sandbox.url, "MONO_SECRET_KEY": SANDBOX_KEY}

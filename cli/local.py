@@ -12,7 +12,7 @@ import typer
 
 from cli.output import say
 
-ACCOUNTS, DAYS, SEED = 6, 90, 7
+ACCOUNTS, DAYS, SEED = 6, 60, 7
 PORT = 8787
 
 

@@ -36,14 +36,6 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == "\n" else SIGN_FOR_UNPRINTABLE for sign in text)
 
 
-def money(amount: int | None, currency: str | None) -> str:
-    """An amount in minor units for people: 123456 NGN is "NGN 1,234.56"; nothing for nothing."""
-    if amount is None:
-        return ""
-    sign, digits = ("-" if amount < 0 else ""), f"{abs(amount):03d}"
-    return f"{currency or '?'} {sign}{int(digits[:-2]):,}.{digits[-2:]}"
-
-
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()) -> str:
     """Rows below headers in aligned columns, those named in `right` to the right; long cells are cut."""
     numbers = {headers.index(name) for name in right}

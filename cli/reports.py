@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from cli.output import money, say, table, warn
+from cli.output import say, table, warn
+from rules.passport import money
 
 if TYPE_CHECKING:
     from assets.decisions import DecideReport

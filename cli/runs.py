@@ -1,21 +1,24 @@
 """Runs as a command starts them: what the person asked for, the live progress, and the figures afterwards.
 
-Imported inside command functions only: it draws in Dagster.
+Imported inside command functions only. Dagster is drawn in while DuckDB loads its extensions: each takes a good
+while, and DuckDB's is not Python's.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
-from assets.desk import Desk
-from assets.ingest import Upstream
-from cli.session import Session, begin
-from pipelines.execute import Runner, Work, open_runner
-from resources.sync import SyncReport
+from cli.session import Session, begin, prepared
+
+if TYPE_CHECKING:
+    from pipelines.execute import Runner
+    from resources.sync import SyncReport
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,17 @@ def open_runs(wishes: Wishes, session: Session | None = None) -> Iterator[Runs]:
     Raises:
         KobosiftError, RulesError: something that the person can mend.
     """
-    session = session or begin()
-    desk = Desk(accounts=wishes.accounts, start=wishes.start, end=wishes.end, full=wishes.full)
-    upstream = Upstream.of(session.settings)
-    work = Work(session.settings, session.policy, session.warehouse, session.clock, upstream, desk)
-    with open_runner(work) as runner:
-        yield Runs(session, runner)
+    settings, policy = (session.settings, session.policy) if session else prepared()
+    with ThreadPoolExecutor(1) as pool:
+        beginning = pool.submit(lambda: session or begin((settings, policy)))
+        from assets.desk import Desk
+        from assets.ingest import Upstream
+        from pipelines.execute import Runner, Work
+        from pipelines.instance import open_instance
+
+        with open_instance(settings.dagster_home) as instance:
+            session = beginning.result()
+            desk = Desk(accounts=wishes.accounts, start=wishes.start, end=wishes.end, full=wishes.full)
+            upstream = Upstream.of(settings)
+            work = Work(settings, policy, session.warehouse, session.clock, upstream, desk)
+            yield Runs(session, Runner(work, instance))

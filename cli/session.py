@@ -55,13 +55,22 @@ class Session:
         return tenants.pop()
 
 
-def begin(settings: Settings | None = None) -> Session:
-    """Check the settings and the policy, then open the warehouse.
+def prepared(settings: Settings | None = None) -> tuple[Settings, Policy]:
+    """Check the settings and the policy; nothing is written.
+
+    Raises:
+        ConfigurationError, PolicyError: the sentence says what to mend.
+    """
+    settings = settings or load_settings()
+    return settings, load_policy(settings)
+
+
+def begin(checked: tuple[Settings, Policy] | None = None) -> Session:
+    """Check the settings and the policy, unless they are, and open the warehouse.
 
     Raises:
         ConfigurationError, PolicyError: before anything is written.
         WarehouseError: the warehouse cannot be opened.
     """
-    settings = settings or load_settings()
-    policy = load_policy(settings)
+    settings, policy = checked or prepared()
     return Session(settings, policy, open_warehouse(settings), SystemClock(), str(uuid4()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -32,9 +33,11 @@ def open_instance(home: Path) -> Iterator[DagsterInstance]:
         ConfigurationError: the folder cannot be written.
     """
     prepare(home)
-    with DagsterInstance.from_config(str(home)) as instance:
-        close_dead_runs(instance)
-        yield instance
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # notes of libraries to their users; who opens this is not one
+        with DagsterInstance.from_config(str(home)) as instance:
+            close_dead_runs(instance)
+            yield instance
 
 
 def prepare(home: Path) -> Mapping[str, str]:

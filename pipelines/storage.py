@@ -29,7 +29,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 _READY = "storage-ready-1"
 _TEMPLATE = "events.template"
@@ -40,8 +40,10 @@ def _is_of_asset(entry: EventLogEntry) -> bool:
     return entry.is_dagster_event and entry.get_dagster_event().event_type in ASSET_EVENTS
 
 
-def _engine(address: str) -> Engine:
-    engine = create_engine(address, poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+def _engine(address: str, *, kept: bool = False) -> Engine:
+    """An engine; where its one connection is kept, whoever uses it takes turns."""
+    settings = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    engine = create_engine(address, poolclass=StaticPool if kept else NullPool, connect_args=settings)
 
     @event.listens_for(engine, "connect")
     def _settle(connection: Any, _record: object) -> None:
@@ -100,11 +102,24 @@ class LocalEvents(SqliteEventLogStorage):
         path = Path(self.path_for_shard(shard))
         if not path.exists():
             _copy_once(Path(self._base_dir).parent / _TEMPLATE, path)
+            if gone := self._engines.pop(shard, None):
+                gone.dispose()
         if shard not in self._engines:
             if len(self._engines) >= _ENGINES_KEPT:
-                self._engines.clear()
-            self._engines[shard] = _engine(self.conn_string_for_shard(shard))
+                self._let_go()
+            self._engines[shard] = _engine(self.conn_string_for_shard(shard), kept=True)
         return self._engines[shard]
+
+    def _let_go(self) -> None:
+        for engine in self._engines.values():
+            engine.dispose()
+        self._engines.clear()
+
+    def dispose(self) -> None:
+        """Close every file."""
+        super().dispose()
+        with self._db_lock:
+            self._let_go()
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run, those of assets in one transaction a file."""

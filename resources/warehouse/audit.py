@@ -6,21 +6,20 @@ migrations. It writes nothing into the warehouse.
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
-from resources.errors import ConfigurationError, KobosiftError
+from resources.errors import ConfigurationError
 from resources.warehouse.connection import Warehouse
 from resources.warehouse.engine import quoted
 from resources.warehouse.failures import environmental
+from resources.warehouse.file_formats import WRITERS, written_whole
 from resources.warehouse.stranger_sql import check_reads_only, told
 
 ORDERS = {
@@ -29,13 +28,10 @@ ORDERS = {
     "drafts": "created_at, account_id, transaction_id, draft_id",
 }
 """What can be exported, and in which order: one and the same for the same rows."""
-SHEET_ROWS = 1_048_575
-"""How many rows a sheet holds below its headings."""
 
-_SHEET_TEXT = 32_767
-_EXACT_IN_A_SHEET = 10**15
 _FORMULA = r"^[=+\-@\t\r]"
-_AT_ONCE = 10_000
+_ROWS_A_BATCH = 50_000
+_LINES_A_SPAN = 200_000
 
 _AS_IT_STOOD = """
 WITH lines AS (
@@ -78,15 +74,14 @@ def export(con: duckdb.DuckDBPyConnection, what: str, fmt: str, out: Path) -> in
         KobosiftError: it cannot be written whole.
 
     """
-    writers: dict[str, Callable[[duckdb.DuckDBPyConnection, str, Path], int]] = {
-        "parquet": _write_parquet,
-        "csv": _write_csv,
-        "xlsx": _write_xlsx,
-    }
-    if what not in ORDERS or fmt not in writers:
-        raise ConfigurationError(f"there are {', '.join(ORDERS)} to export, as {', '.join(writers)}.")
-    with _beside(out) as path:
-        return writers[fmt](con, what, path)
+    if what not in ORDERS or fmt not in WRITERS:
+        raise ConfigurationError(f"there are {', '.join(ORDERS)} to export, as {', '.join(WRITERS)}.")
+    con.begin()  # one snapshot, whatever others commit meanwhile
+    try:
+        with written_whole(out) as path:
+            return WRITERS[fmt](_schema(con, what, fmt), _batches(con, what, fmt), path)
+    finally:
+        con.rollback()
 
 
 def run_sql(warehouse: Warehouse, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -116,6 +111,37 @@ def funnel(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
         SELECT * REPLACE (CAST(amount AS BIGINT) AS amount, CAST(amount_drafted AS BIGINT) AS amount_drafted)
         FROM audit.funnel ORDER BY organization_id, environment, day, currency
     """).pl()
+
+
+def newest(
+    con: duckdb.DuckDBPyConnection,
+    what: str,
+    limit: int,
+    *,
+    organization_id: str | None = None,
+    environment: str | None = None,
+    account_id: str | None = None,
+) -> pl.DataFrame:
+    """Read the newest rows of a view, at most `limit`, with all its columns.
+
+    Args:
+        con: an open connection.
+        what: one of `ORDERS`.
+        limit: how many rows.
+        organization_id: only those of this organisation.
+        environment: only those of this environment.
+        account_id: only those of this account.
+
+    """
+    order = ", ".join(f"{name} DESC" for name in ORDERS[what].split(", "))
+    return con.execute(
+        f"""SELECT * FROM audit.{what}
+        WHERE organization_id = coalesce($organization_id, organization_id)
+            AND environment = coalesce($environment, environment)
+            AND account_id = coalesce($account_id, account_id)
+        ORDER BY {order} LIMIT $limit""",  # noqa: S608 - names of our own
+        {"organization_id": organization_id, "environment": environment, "account_id": account_id, "limit": limit},
+    ).pl()
 
 
 def find_outcome(
@@ -148,86 +174,48 @@ def find_outcome(
     )
 
 
-@contextmanager
-def _beside(out: Path) -> Iterator[Path]:
-    """Give a path beside the wanted one to write to; it takes the wanted name once it is whole and on disk."""
-    path = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
-    try:
-        if out.is_dir() or not out.parent.is_dir():
-            raise ConfigurationError(f"{out} cannot be written: name a file in a folder that exists.")
-        yield path
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        path.replace(out)
-    except OSError as error:
-        raise KobosiftError(f"{out} cannot be written: {error.strerror or type(error).__name__}.") from error
-    finally:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-
-
-def _write_parquet(con: duckdb.DuckDBPyConnection, what: str, path: Path) -> int:
-    query = f"SELECT * FROM audit.{what} ORDER BY {ORDERS[what]}"  # noqa: S608 - names of our own
-    return _copy(con, query, path, "FORMAT parquet, COMPRESSION zstd")
-
-
-def _write_csv(con: duckdb.DuckDBPyConnection, what: str, path: Path) -> int:
-    return _copy(con, _cells(con, what), path, "FORMAT csv, HEADER")
-
-
-def _write_xlsx(con: duckdb.DuckDBPyConnection, what: str, path: Path) -> int:
-    import xlsxwriter  # type: ignore[import-untyped]  # for sheets only
-
-    row = con.execute(f"SELECT count(*) FROM audit.{what}").fetchone()  # noqa: S608 - names of our own
-    if row and row[0] > SHEET_ROWS:
-        raise KobosiftError(f"{row[0]:,} rows do not fit a sheet, which holds {SHEET_ROWS:,}: export parquet or csv.")
-    found = con.execute(_cells(con, what, zone=" AT TIME ZONE 'UTC'"))  # a sheet knows no zones
-    written = 0
-    with xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": str(path.parent)}) as book:
-        sheet = book.add_worksheet(what)
-        forms = {"datetime": "yyyy-mm-dd hh:mm:ss", "date": "yyyy-mm-dd"}
-        formats = {kind: book.add_format({"num_format": form}) for kind, form in forms.items()}
-        sheet.write_row(0, 0, [column[0] for column in found.description or ()], book.add_format({"bold": True}))
-        sheet.freeze_panes(1, 0)
-        while rows := found.fetchmany(_AT_ONCE):
-            for values in rows:
-                written += 1
-                for column, value in enumerate(values):
-                    _write_cell(sheet, written, column, value, formats)
-    return written
-
-
-def _write_cell(sheet: Any, row: int, column: int, value: object, formats: dict[str, Any]) -> None:
-    if value is None:
+def _batches(con: duckdb.DuckDBPyConnection, what: str, fmt: str) -> Iterator[pa.RecordBatch]:
+    """Read a view in its order, some days at a time, so that neither sorting nor writing needs much memory."""
+    query = _in_order(con, what, fmt)
+    if what == "drafts":
+        yield from con.execute(query).to_arrow_reader(_ROWS_A_BATCH)
         return
-    if isinstance(value, bool):
-        sheet.write_boolean(row, column, value)
-    elif isinstance(value, int) and abs(value) < _EXACT_IN_A_SHEET:
-        sheet.write_number(row, column, value)
-    elif isinstance(value, (datetime, date)):
-        sheet.write_datetime(row, column, value, formats[type(value).__name__])
-    else:
-        sheet.write_string(row, column, str(value)[:_SHEET_TEXT])
+    days = con.execute("SELECT day, count(*) FROM transactions GROUP BY day ORDER BY day").fetchall()
+    for first, last in _spans(days):
+        yield from con.execute(query, [first, last]).to_arrow_reader(_ROWS_A_BATCH)
 
 
-def _cells(con: duckdb.DuckDBPyConnection, what: str, zone: str = "") -> str:
-    """Write the query of a view's rows as what cells can hold, in the view's order."""
+def _spans(days: list[tuple[date, int]]) -> Iterator[tuple[date, date]]:
+    """Group days, in their order, into spans of about `_LINES_A_SPAN` lines."""
+    first, lines = None, 0
+    for day, count in days:
+        first, lines = first or day, lines + count
+        if lines >= _LINES_A_SPAN or day == days[-1][0]:
+            yield first, day
+            first, lines = None, 0
+
+
+def _schema(con: duckdb.DuckDBPyConnection, what: str, fmt: str) -> pa.Schema:
+    values = [] if what == "drafts" else [date.max, date.min]
+    return con.execute(_in_order(con, what, fmt), values).to_arrow_reader().schema
+
+
+def _in_order(con: duckdb.DuckDBPyConnection, what: str, fmt: str) -> str:
+    """Write the query of a view's rows in the form that a file of that format can hold."""
     columns = con.execute(f"DESCRIBE audit.{what}").fetchall()
-    cells = ", ".join(f"{_as_cell(name, kind, zone)} AS {name}" for name, kind, *_ in columns)
+    cells = (
+        "*" if fmt == "parquet" else ", ".join(f"{_as_cell(name, kind, fmt)} AS {name}" for name, kind, *_ in columns)
+    )
     order = ", ".join(f"{what}.{name}" for name in ORDERS[what].split(", "))
-    return f"SELECT {cells} FROM audit.{what} ORDER BY {order}"  # noqa: S608 - names of our own
+    days = "" if what == "drafts" else f" WHERE {what}.day BETWEEN ? AND ?"
+    return f"SELECT {cells} FROM audit.{what}{days} ORDER BY {order}"  # noqa: S608 - names of our own
 
 
-def _as_cell(name: str, kind: str, zone: str) -> str:
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        return f"{name}{zone}"
+def _as_cell(name: str, kind: str, fmt: str) -> str:
+    if kind == "TIMESTAMP WITH TIME ZONE" and fmt == "xlsx":
+        return f"{name} AT TIME ZONE 'UTC'"  # a sheet knows no zones
     if kind.endswith("[]"):
         return f"CAST(to_json({name}) AS VARCHAR)"
     if kind == "VARCHAR":
         return f"CASE WHEN regexp_matches({name}, {quoted(_FORMULA)}) THEN '''' || {name} ELSE {name} END"
     return name
-
-
-def _copy(con: duckdb.DuckDBPyConnection, query: str, path: Path, options: str) -> int:
-    row = con.execute(f"COPY ({query}) TO {quoted(str(path))} ({options})").fetchone()
-    return int(row[0]) if row else 0

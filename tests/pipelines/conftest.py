@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from assets.desk import Desk
 from assets.ingest import Upstream
-from pipelines.execute import Runner, Work, open_runner
+from pipelines.execute import Runner, Work
+from pipelines.instance import open_instance
 from pipelines.policy import load_policy
 from resources.clock import SystemClock
 from resources.settings import Settings
@@ -70,5 +70,5 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 @pytest.fixture(scope="module")
 def runner(installation: Installation) -> Iterator[Runner]:
     """What starts runs in that home."""
-    with open_runner(installation.work()) as runner:
-        yield runner
+    with open_instance(installation.settings.dagster_home) as instance:
+        yield Runner(installation.work(), instance)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dagster as dg
 import pytest
 
-from assets.partitions import DAYS
 from pipelines.execute import Runner
 from tests.pipelines.conftest import Installation
 
