@@ -1,42 +1,36 @@
-"""The sync: every linked account's new lines, by cursor, merged with the cursor they stand for in one transaction.
+"""The sync: what is new of every linked account, by cursor, merged with the cursor it stands for in one transaction.
 
-Holds how an account's stream is walked and how several accounts share commits. Must not hold how a row is read
-(`rules/transactions.py`), how it is merged (`resources/warehouse/transactions.py`) or how Mono is asked
-(`resources/mono/client.py`).
-
-A stream is walked in windows of days, the oldest first; within a window upstream's pages are newest first and shift
-while they are read. Lines that arrive push others to later pages, where they are read twice, which does no harm; lines
-that vanish pull others to earlier pages, where they would be missed: so a window is walked again while fewer were seen
-than upstream counts.
+Holds what is read of an account and how several are read at once. Must not hold how pages are walked
+(`resources/mono/walk.py`), how Mono is asked (`resources/mono/client.py`), how a row is read
+(`rules/transactions.py`) or how it is written (`resources/batches.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import itertools
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Protocol
+from typing import Protocol, Self
 from zoneinfo import ZoneInfo
 
+from resources.batches import ROWS_A_COMMIT, Batches, Piece
 from resources.clock import Clock
-from resources.errors import BadResponse, NotReady, ReauthorisationRequired, UpstreamError
-from resources.mono.bodies import FAILED, PROCESSING, UNAVAILABLE, AccountReading, Page
+from resources.errors import ConfigurationError, KobosiftError, NotReady, ReauthorisationRequired
+from resources.mono.bodies import FAILED, PARTIAL, PROCESSING, UNAVAILABLE, AccountReading, Page
 from resources.mono.client import MonoClient
+from resources.mono.cursor import Cursor
+from resources.mono.walk import walk
+from resources.settings import Settings
 from resources.warehouse.accounts import Account, AccountState
 from resources.warehouse.connection import Warehouse
-from resources.warehouse.transactions import Merged, merge_batch
-from rules.transactions import canonical_json, line_id, normalise_all
+from resources.warehouse.transactions import Merged
+from rules.transactions import LAGOS
 
-LAGOS = ZoneInfo("Africa/Lagos")
-ROWS_A_COMMIT = 20_000
-WINDOW_DAYS = 31
+Sleep = Callable[[float], Awaitable[None]]
+
 PAGE_ROWS = 500
-IDLE_PAGES = 5
-"""So many pages in a row without a new line, and more of them promised, are a fault of upstream's."""
+PIECES_WAITING = 8
 READINESS_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds between the looks at an account that is still PROCESSING."""
 
@@ -52,10 +46,15 @@ class SyncOptions:
     full: bool = False
     """Forget the cursor: read as a first sync does."""
 
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The options of the settings."""
+        return cls(settings.mono_initial_history_days, settings.mono_lookback_days)
+
 
 @dataclass(frozen=True)
 class AccountReport:
-    """How the sync of one account went, in lines."""
+    """How the sync of one account went, in lines; rows that cannot be read count when they are first met."""
 
     account_id: str
     organization_id: str
@@ -66,6 +65,9 @@ class AccountReport:
     quarantined: int = 0
     data_status: str | None = None
     error: str | None = None
+    """Why it was not read to its end."""
+    note: str | None = None
+    """What was odd, though it was."""
 
 
 @dataclass(frozen=True)
@@ -90,186 +92,20 @@ class Progress(Protocol):
         """More of its rows were read."""
 
     def account_done(self, report: AccountReport) -> None:
-        """It was read to its end, or cannot be."""
+        """What was read of it is committed, or it cannot be read."""
 
 
-@dataclass(frozen=True)
-class Cursor:
-    """Our position in a stream: everything through a day was read."""
+class _Unnoticed:
+    """Progress that nobody watches."""
 
-    through: date
+    def account_started(self, account_id: str) -> None:
+        pass
 
-    def token(self) -> str:
-        """The position as an opaque token."""
-        text = json.dumps({"v": 1, "through": self.through.isoformat()}, separators=(",", ":"))
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    def rows(self, account_id: str, count: int) -> None:
+        pass
 
-    @classmethod
-    def read(cls, token: str | None) -> Cursor | None:
-        """The position of a token; None where there is none, or where it is not one of ours."""
-        try:
-            told = json.loads(base64.urlsafe_b64decode((token or "") + "=" * (-len(token or "") % 4)))
-            return cls(date.fromisoformat(told["through"])) if told["v"] == 1 else None
-        except (ValueError, KeyError, TypeError):
-            return None
-
-
-@dataclass
-class _Part:
-    """Rows that were read of an account, waiting to be committed, and what to write of the account with them."""
-
-    account: Account
-    rows: list[object]
-    state: AccountState
-
-
-@dataclass
-class _Sync:
-    """One sync under way."""
-
-    warehouse: Warehouse
-    client: MonoClient
-    clock: Clock
-    run_id: str
-    options: SyncOptions
-    progress: Progress | None
-    sleep: Callable[[float], Awaitable[None]]
-    merged: dict[str, Merged] = field(default_factory=dict)
-    waiting: list[_Part] = field(default_factory=list)
-    committing: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    async def account(self, account: Account) -> AccountReport:
-        """Read one account to its end; what goes wrong with it is its own."""
-        if self.progress:
-            self.progress.account_started(account.account_id)
-        status: str | None = None
-        try:
-            reading = await self._ready(account.account_id)
-            status = reading.data_status if reading else None
-            if reading:
-                await self._put(_Part(account, [], AccountState(account.account_id, details=reading.details)))
-            await self._walk(account)
-            state = AccountState(account.account_id, ended=True, synced_at=self.clock.now())
-            error = None
-        except UpstreamError as failure:
-            error = str(failure)
-            state = AccountState(
-                account.account_id,
-                ended=True,
-                sync_error=error,
-                reauthorisation_required=isinstance(failure, ReauthorisationRequired),
-            )
-        await self._put(_Part(account, [], state))
-        key = account.key
-        return AccountReport(key.account_id, key.organization_id, key.environment, data_status=status, error=error)
-
-    async def _ready(self, account_id: str) -> AccountReading | None:
-        """Wait, with a bound, until upstream has the account's data."""
-        reading: AccountReading | None = None
-        for wait in (*READINESS_WAITS, None):
-            reading = await self.client.account(account_id)
-            if reading is not None and reading.data_status != PROCESSING:
-                break
-            if wait is None:
-                raise NotReady("Mono is still fetching this account's data from the bank. Sync again in a few minutes.")
-            await self.sleep(wait)
-        if reading is not None and (reading.lacks_transactions or reading.data_status in (UNAVAILABLE, FAILED)):
-            status = reading.data_status
-            raise NotReady(
-                f"Mono has no bank lines of this account (data status {status}); this is not the same as none."
-            )
-        return reading
-
-    async def _walk(self, account: Account) -> None:
-        """Read the account's windows, the oldest first, each with the cursor that it leads to."""
-        today = self.clock.now().astimezone(LAGOS).date()
-        start, end = self._range(account, today)
-        while start <= end:
-            until = min(start + timedelta(days=WINDOW_DAYS - 1), end)
-            await self._window(account, start, until)
-            if self.options.start is None and self.options.end is None:
-                token = Cursor(min(until, today)).token()
-                await self._put(_Part(account, [], AccountState(account.account_id, cursor=token)))
-            start = until + timedelta(days=1)
-
-    def _range(self, account: Account, today: date) -> tuple[date, date]:
-        options = self.options
-        cursor = None if options.full else Cursor.read(account.cursor)
-        first = today - timedelta(days=options.initial_history_days)
-        if cursor is not None:
-            first = cursor.through - timedelta(days=options.lookback_days)
-        # Upstream counts days in a zone that it does not name, so a day more is read on either side of the wanted ones.
-        return (options.start or first) - timedelta(days=1), (options.end or today) + timedelta(days=1)
-
-    async def _window(self, account: Account, start: date, end: date) -> None:
-        """Walk the pages of a window until every line that upstream counts was seen, or a walk brings nothing more."""
-        seen: set[str] = set()
-        while True:
-            before = len(seen)
-            counted = await self._pages(account, start, end, seen)
-            if len(seen) >= counted or len(seen) == before:
-                return
-
-    async def _pages(self, account: Account, start: date, end: date, seen: set[str]) -> int:
-        """Walk the pages of a window once, noting which lines were seen; how many upstream counts, at the most."""
-        counted, walked, idle = 0, set[str](), 0
-        for number in itertools.count(1):
-            page = await self._page(account, start, end, number)
-            lines = {line_id(row) or canonical_json(row) for row in page.rows}
-            idle = idle + 1 if lines <= walked else 0
-            walked |= lines
-            seen |= lines
-            counted = max(counted, page.total or 0)
-            if page.rows:
-                await self._put(_Part(account, page.rows, AccountState(account.account_id)))
-                if self.progress:
-                    self.progress.rows(account.account_id, len(page.rows))
-            ended = page.more is False or (page.more is None and len(seen) >= counted)
-            if ended or not page.rows or (idle and len(seen) >= counted > 0):
-                return counted
-            if idle == IDLE_PAGES:
-                message = (
-                    f"Mono promises a next page again and again without a new line (page {number}); ask its support."
-                )
-                raise BadResponse(message)
-        raise AssertionError  # pages are counted without end
-
-    async def _page(self, account: Account, start: date, end: date, number: int) -> Page:
-        for wait in (*READINESS_WAITS, None):
-            page = await self.client.transactions(account.account_id, start, end, page=number, limit=PAGE_ROWS)
-            if page.ready:
-                return page
-            if wait is not None:
-                await self.sleep(wait)
-        raise NotReady("Mono is still fetching this account's lines from the bank. Sync again in a few minutes.")
-
-    async def _put(self, part: _Part) -> None:
-        """Add to what waits to be committed, and commit when it is enough."""
-        self.waiting.append(part)
-        if sum(len(waiting.rows) for waiting in self.waiting) >= ROWS_A_COMMIT:
-            await self.commit()
-
-    async def commit(self) -> None:
-        """Write everything that waits in one transaction, off the event loop."""
-        async with self.committing:
-            parts, self.waiting = self.waiting, []
-            if not parts:
-                return
-            for account_id, done in (await asyncio.to_thread(self._write, parts)).items():
-                before = self.merged.get(account_id, Merged())
-                self.merged[account_id] = Merged(
-                    *(getattr(before, name) + getattr(done, name) for name in vars(Merged()))
-                )
-
-    def _write(self, parts: Sequence[_Part]) -> dict[str, Merged]:
-        rows = [(part.account.key, part.rows) for part in parts if part.rows]
-        read = normalise_all(rows, self.clock.now(), self.run_id)
-        states = [part.state for part in parts]
-        return self.warehouse.write(
-            lambda con: merge_batch(con, read.transactions, read.quarantine, states, touch_id=self.run_id),
-            run_id=self.run_id,
-            note="sync",
-        )
+    def account_done(self, report: AccountReport) -> None:
+        pass
 
 
 async def sync(
@@ -281,7 +117,7 @@ async def sync(
     run_id: str,
     options: SyncOptions,
     progress: Progress | None = None,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    sleep: Sleep = asyncio.sleep,
 ) -> SyncReport:
     """Read what is new of each account and merge it.
 
@@ -289,29 +125,229 @@ async def sync(
         A report for each account, in the order given; one account's failure never stops the rest.
 
     Raises:
+        ConfigurationError: the options' range of days is none.
         WarehouseError: what was read cannot be written.
     """
-    work = _Sync(warehouse, client, clock, run_id, options, progress, sleep)
-    gate = asyncio.Semaphore(max(client.concurrency, 1))
+    last = options.end or _today(clock)
+    if options.start is not None and last < options.start:
+        raise ConfigurationError(f"The range of days ends ({last}) before it starts ({options.start}).")
+    batches = Batches(warehouse, clock, run_id)
+    work = _Sync(client, clock, options, batches, progress or _Unnoticed(), sleep)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(work.commit())
+            group.create_task(work.read_all(accounts))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    if work.defects:
+        raise work.defects[0]
+    return SyncReport([work.report(account) for account in accounts])
 
-    async def one(account: Account) -> AccountReport:
-        async with gate:
-            return await work.account(account)
 
-    reports = await asyncio.gather(*(one(account) for account in accounts))
-    await work.commit()
-    told = []
-    for report in reports:
-        done = work.merged.get(report.account_id, Merged())
-        told.append(
-            replace(
-                report,
-                imported=done.imported,
-                updated=done.updated,
-                unchanged=done.unchanged,
-                quarantined=done.quarantined,
+def run_sync(
+    warehouse: Warehouse,
+    settings: Settings,
+    accounts: Sequence[Account],
+    *,
+    clock: Clock,
+    run_id: str,
+    options: SyncOptions | None = None,
+    progress: Progress | None = None,
+) -> SyncReport:
+    """What `sync` does, for a caller without an event loop, with the client of the settings.
+
+    Raises:
+        ConfigurationError: the settings do not say how to ask Mono.
+        WarehouseError: what was read cannot be written.
+    """
+
+    async def run() -> SyncReport:
+        async with MonoClient.of(settings) as client:
+            chosen = options or SyncOptions.of(settings)
+            return await sync(
+                warehouse, client, accounts, clock=clock, run_id=run_id, options=chosen, progress=progress
             )
+
+    return asyncio.run(run())
+
+
+def _today(clock: Clock) -> date:
+    """The calendar day in Lagos."""
+    return clock.now().astimezone(ZoneInfo(LAGOS)).date()
+
+
+@dataclass
+class _Sync:
+    """One sync under way: readers of accounts put pieces into a queue, one writer takes them out."""
+
+    client: MonoClient
+    clock: Clock
+    options: SyncOptions
+    batches: Batches
+    progress: Progress
+    sleep: Sleep
+    queue: asyncio.Queue[Piece | None] = field(default_factory=lambda: asyncio.Queue(PIECES_WAITING))
+    reports: dict[str, AccountReport] = field(default_factory=dict)
+    defects: list[Exception] = field(default_factory=list)
+
+    def report(self, account: Account) -> AccountReport:
+        """How it went with the account, with what was done of it so far."""
+        done = self.batches.merged.get(account.account_id, Merged())
+        return replace(
+            self.reports[account.account_id],
+            imported=done.imported,
+            updated=done.updated,
+            unchanged=done.unchanged,
+            quarantined=done.quarantined,
         )
-        if progress:
-            progress.account_done(told[-1])
-    return SyncReport(told)
+
+    async def commit(self) -> None:
+        """Commit what readers put into the queue, off the event loop, until nothing follows."""
+        accounts: dict[str, Account] = {}
+        pieces: list[Piece] = []
+        last = False
+        while not last:
+            piece = await self.queue.get()
+            last = piece is None
+            if piece is not None:
+                pieces.append(piece)
+                accounts[piece.account.account_id] = piece.account
+            if last or sum(len(piece.rows) for piece in pieces) >= ROWS_A_COMMIT:
+                for ended in await asyncio.to_thread(self.batches.take, pieces, last=last):
+                    self.progress.account_done(self.report(accounts.pop(ended)))
+                pieces = []
+
+    async def read_all(self, accounts: Sequence[Account]) -> None:
+        """Read all accounts, several at once, and let the writer know that nothing follows."""
+        slots = asyncio.Semaphore(self.client.concurrency)
+        async with asyncio.TaskGroup() as group:
+            for account in accounts:
+                group.create_task(self._read(account, slots))
+        await self.queue.put(None)
+
+    async def _read(self, account: Account, slots: asyncio.Semaphore) -> None:
+        """Read one account to its end; what goes wrong with it is its own."""
+        reader = _Reader(self, account, slots)
+        error: Exception | None = None
+        try:
+            await reader.read()
+            told = None
+        except KobosiftError as failure:
+            error, told = failure, str(failure)
+        except Exception as defect:  # the others go on; it is raised once they are done
+            self.defects.append(defect)
+            error, told = defect, f"A defect of kobosift stopped the reading ({type(defect).__name__})."
+        key = account.key
+        reading = reader.reading
+        status = reading.data_status if reading else None
+        self.reports[key.account_id] = AccountReport(
+            key.account_id, key.organization_id, key.environment, data_status=status, error=told, note=reader.note
+        )
+        state = AccountState(
+            key.account_id,
+            details=reading.details if reading else None,
+            ended=True,
+            synced_at=None if error else self.clock.now(),
+            sync_error=told,
+            reauthorisation_required=isinstance(error, ReauthorisationRequired),
+        )
+        await self.queue.put(Piece(account, [], state))
+
+
+class _Reader:
+    """The reading of one account."""
+
+    def __init__(self, work: _Sync, account: Account, slots: asyncio.Semaphore) -> None:
+        self.work = work
+        self.account = account
+        self.slots = slots
+        self.reading: AccountReading | None = None
+        self.note: str | None = None
+        self._fresh = True
+
+    async def read(self) -> None:
+        """Wait, with a bound, until upstream has the account's data, and read them; a wait takes no slot.
+
+        Lists are empty while upstream is still fetching, so an empty one counts only where it says afterwards that it
+        is not.
+        """
+        waits = iter(READINESS_WAITS)
+        empty = started = False
+        while True:
+            async with self.slots:
+                if not started:
+                    self.work.progress.account_started(self.account.account_id)
+                    started = True
+                self.reading = await self.work.client.account(self.account.account_id)
+                if self.reading is not None and self.reading.data_status != PROCESSING:
+                    self._refuse(self.reading, empty=empty)
+                    if empty or await self._walk(self.reading):
+                        return
+                    empty = True
+                    continue
+            empty = False
+            await self._wait(next(waits, None))
+
+    def _refuse(self, reading: AccountReading, *, empty: bool) -> None:
+        """Raise where upstream says that it has no lines of the account, or gives none and says that it lacks some."""
+        status = reading.data_status
+        untold = empty and status == PARTIAL and reading.retrieved is None
+        if status in (UNAVAILABLE, FAILED) or reading.lacks_transactions or untold:
+            raise NotReady(
+                f"Mono has no bank lines of this account (data status {status}), which does not mean that there are "
+                "none. Sync again later, or have the account linked anew."
+            )
+
+    async def _wait(self, seconds: float | None) -> None:
+        if seconds is None:
+            raise NotReady(
+                f"Mono is still fetching this account's data from the bank after {sum(READINESS_WAITS):.0f} seconds. "
+                "Sync again in a few minutes."
+            )
+        await self.work.sleep(seconds)
+
+    async def _walk(self, reading: AccountReading) -> bool:
+        """Read the account's lines from where it is to be begun; whether there were any."""
+        options, today = self.work.options, _today(self.work.clock)
+        cursor = self._cursor()
+        last = options.end or today
+        first = options.start or last - timedelta(days=options.initial_history_days)
+        if cursor.through is not None:
+            first = min(cursor.through, today) - timedelta(days=options.lookback_days)
+        # Upstream counts days in a zone that it does not name, so a day more is read on either side of the wanted ones.
+        start, end = first - timedelta(days=1), last + timedelta(days=1)
+        keeps = options.start is None and options.end is None
+        some = False
+        async for portion in walk(self._ask, start, end, cursor, limit=PAGE_ROWS):
+            some = some or bool(portion.rows)
+            token = portion.cursor.until(today).token() if keeps else None
+            await self._put(portion.rows, AccountState(self.account.account_id, token, reading.details))
+        return some
+
+    def _cursor(self) -> Cursor:
+        """Where an earlier reading came to; one that cannot be read counts for none, and is told of."""
+        options = self.work.options
+        if options.full or options.start is not None or options.end is not None or self.account.cursor is None:
+            return Cursor()
+        try:
+            return Cursor.read(self.account.cursor)
+        except ValueError:
+            self.note = "The cursor could not be read, so the account was read as if for the first time."
+            return Cursor()
+
+    async def _put(self, rows: list[object], state: AccountState) -> None:
+        self.work.progress.rows(self.account.account_id, len(rows))
+        await self.work.queue.put(Piece(self.account, rows, state))
+
+    async def _ask(self, start: date, end: date, number: int) -> Page:
+        """A page, once upstream has it; what it puts off is waited for, and then asked for as it has it."""
+        client, account_id = self.work.client, self.account.account_id
+        waits = iter(READINESS_WAITS)
+        while True:
+            page = await client.transactions(account_id, start, end, page=number, limit=PAGE_ROWS, fresh=self._fresh)
+            if page.ready:
+                return page
+            await self._wait(next(waits, None))
+            while page.job_id and await client.job(account_id, page.job_id) not in ("finished", "failed"):
+                await self._wait(next(waits, None))
+            self._fresh = False

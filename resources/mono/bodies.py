@@ -91,7 +91,7 @@ def asks_for_reauthorisation(body: object) -> bool:
     return any(isinstance(text, str) and _REAUTHORISE.search(text) is not None for text in told)
 
 
-def page_of(body: object, job_id: str | None = None) -> Page:
+def page_of(body: object, headers: Mapping[str, str]) -> Page:
     """Read a page of bank lines, of either shape."""
     if isinstance(body, list):
         return Page(body)
@@ -103,7 +103,7 @@ def page_of(body: object, job_id: str | None = None) -> Page:
     inner = data if isinstance(data, Mapping) else {}
     rows = next((found for found in (inner.get("transactions"), inner.get("data"), data) if found is not None), None)
     if rows is None:
-        return Page([], ready=False, job_id=job_id)
+        return Page([], ready=False, job_id=headers.get("x-job-id"))
     if not isinstance(rows, list):
         raise ValueError("its data are no list")
     paging = next((part for part in _paging(body, inner) if isinstance(part, Mapping)), {})
@@ -111,7 +111,23 @@ def page_of(body: object, job_id: str | None = None) -> Page:
     return Page(rows, _count(paging.get("total")), more)
 
 
-def account_of(body: object) -> AccountReading | None:
+def document_of(body: object, _: Mapping[str, str]) -> dict[str, object]:
+    """Read a body that is passed on as Mono words it."""
+    if not isinstance(body, dict):
+        raise ValueError("no object")
+    return body
+
+
+def exchanged_of(body: object, _: Mapping[str, str]) -> str:
+    """Read the id of the account that a code was exchanged for, of either shape."""
+    data = body.get("data", body) if isinstance(body, Mapping) else None
+    found = data.get("id") or data.get("_id") if isinstance(data, Mapping) else None
+    if not isinstance(found, str):
+        raise ValueError("it holds no account id")
+    return found
+
+
+def account_of(body: object, _: Mapping[str, str]) -> AccountReading | None:
     """Read an account's details; null where the body holds none yet."""
     if not isinstance(body, Mapping):
         raise ValueError("no object")

@@ -7,8 +7,8 @@ a body is read (`resources/mono/bodies.py`). No key, no row value and no address
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -22,9 +22,11 @@ from pydantic import SecretStr
 from resources.errors import (
     AccountNotFound,
     BadResponse,
+    ConfigurationError,
     ReauthorisationRequired,
     Unauthorised,
     Unreachable,
+    UpstreamError,
 )
 from resources.mono.bodies import (
     AccountReading,
@@ -32,27 +34,55 @@ from resources.mono.bodies import (
     account_of,
     asks_for_reauthorisation,
     decode,
+    document_of,
+    exchanged_of,
     message_of,
     page_of,
 )
+from resources.mono.pace import Pace
 from resources.settings import Settings
 
 T = TypeVar("T")
+Query = Mapping[str, str]
 
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-_LONGEST_WAIT = 60.0
+_REFUSED = (401, 402, 403)
+_PASSING = (408, 429)
+_READ_SECONDS, _REALTIME_SECONDS = 20.0, 45.0  # a real-time read takes up to 30 s before Mono puts it off
+_ANSWER_SECONDS = 60.0  # however slowly an answer drips
+
+# The library's own hook prints what was called, and with what, to standard output.
+stamina.instrumentation.set_on_retry_hooks([])
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often and how long a request is made anew; seconds."""
+
+    attempts: int = 8
+    in_all: float = 90.0
+    first_wait: float = 0.2
+    longest_wait: float = 4.0
+    jitter: float = 0.4
+    longest_asked_for: float = 60.0
+    """Of a `Retry-After`, so much is honoured."""
 
 
 class _PassingError(Exception):
-    """An answer that may be another when asked again; `wait` is what upstream asked for, in seconds."""
+    """What may be otherwise when asked again: the error it is if not, and the seconds that upstream asks to wait."""
 
-    def __init__(self, told: str, wait: float | None = None) -> None:
-        super().__init__(told)
+    def __init__(self, error: UpstreamError, wait: float | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
         self.wait = wait
 
 
 class MonoClient:
-    """Asks Mono; use as an asynchronous context."""
+    """Asks Mono; use as an asynchronous context.
+
+    Every request raises an UpstreamError where it cannot be answered: Unauthorised, AccountNotFound,
+    ReauthorisationRequired, Unreachable (no answer, or none but failures, within the bounds of retrying) or
+    BadResponse.
+    """
 
     def __init__(
         self,
@@ -62,8 +92,7 @@ class MonoClient:
         rate_limit: float = 10.0,
         concurrency: int = 8,
         realtime: bool = False,
-        attempts: int = 7,
-        patience: float = 120.0,
+        retries: Retries | None = None,
     ) -> None:
         """Set the client up; nothing is connected yet.
 
@@ -73,22 +102,28 @@ class MonoClient:
             rate_limit: requests a second, at most.
             concurrency: requests under way at once, at most.
             realtime: whether to ask for fresh data.
-            attempts: how often a request is made before its failure counts.
-            patience: seconds for all attempts of a request together.
+            retries: the bounds of retrying.
+
+        Raises:
+            ConfigurationError: the key cannot be sent.
         """
-        headers = {"accept": "application/json"}
-        if key is not None:
-            headers["mono-sec-key"] = key.get_secret_value()
-        if realtime:
-            headers["x-realtime"] = "true"
-        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
         self.base_url = base_url
         self.concurrency = concurrency
-        self._http = httpx.AsyncClient(base_url=base_url, headers=headers, timeout=_TIMEOUT, limits=limits)
+        self._key = key.get_secret_value() if key is not None else ""
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise ConfigurationError("MONO_SECRET_KEY holds characters that cannot be sent: copy the key again.")
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            headers={"accept": "application/json"} | ({"mono-sec-key": self._key} if self._key else {}),
+            timeout=httpx.Timeout(_REALTIME_SECONDS if realtime else _READ_SECONDS, connect=10.0),
+            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+        )
+        self._realtime = realtime
+        self._retries = retries or Retries()
         self._gate = asyncio.Semaphore(concurrency)
-        self._pace = _Pace(rate_limit)
-        self._attempts = attempts
-        self._patience = patience
+        self._pace = Pace(rate_limit)
+        self._answers = 0
+        self._silent = False
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -113,132 +148,208 @@ class MonoClient:
     ) -> None:
         await self._http.aclose()
 
+    async def accounts(self, page: int = 1) -> dict[str, object]:
+        """One page of all accounts linked to the app, as Mono words it."""
+        return await self._get("/v2/accounts", document_of, {"page": str(page)})
+
+    async def reachable(self) -> None:
+        """Ask for the list of accounts, to see that the address answers and the key is good."""
+        await self.accounts()
+
     async def account(self, account_id: str) -> AccountReading | None:
-        """The account's details and how ready its data are; None while upstream has nothing to say.
+        """The account's details and how ready its data are; None while upstream has nothing to say."""
+        return await self._get(_path(account_id), account_of, fresh=True)
 
-        Raises:
-            UpstreamError: as its subclasses say.
-        """
-        return await self._read("GET", _path(account_id), account_of)
+    async def identity(self, account_id: str) -> dict[str, object]:
+        """Who holds the account, as Mono words it."""
+        return await self._get(_path(account_id, "identity"), document_of)
 
-    async def transactions(self, account_id: str, start: date, end: date, *, page: int, limit: int) -> Page:
+    async def balance(self, account_id: str) -> dict[str, object]:
+        """The account's balance in minor units, as Mono words it."""
+        return await self._get(_path(account_id, "balance"), document_of, fresh=True)
+
+    async def income(self, account_id: str, period: int | None = None) -> dict[str, object]:
+        """The account's income over so many months, or over all, as Mono words it."""
+        query = {} if period is None else {"period": str(period)}
+        return await self._get(_path(account_id, "income"), document_of, query)
+
+    async def income_records(self, account_id: str, page: int = 1) -> dict[str, object]:
+        """One page of the account's income records, as Mono words it."""
+        return await self._get(_path(account_id, "income-records"), document_of, {"page": str(page)})
+
+    async def transactions(
+        self, account_id: str, start: date, end: date, *, page: int, limit: int, fresh: bool = True
+    ) -> Page:
         """A page of the account's lines booked in a range of days, newest first.
 
-        Raises:
-            UpstreamError: as its subclasses say.
+        `fresh` asks for real-time data where the client is set to; not so, for what Mono has.
         """
         query = {"start": f"{start:%d-%m-%Y}", "end": f"{end:%d-%m-%Y}", "limit": str(limit), "page": str(page)}
-        return await self._read("GET", _path(account_id, "transactions"), page_of, query)
+        return await self._get(_path(account_id, "transactions"), page_of, query, fresh=fresh)
+
+    async def job(self, account_id: str, job_id: str) -> str:
+        """How a real-time job stands: `finished`, `failed` or, in whatever words, not yet."""
+        document = await self._get(_path(account_id, "jobs", job_id), document_of)
+        data = document.get("data")
+        status = data.get("status") if isinstance(data, Mapping) else None
+        return status.lower() if isinstance(status, str) else ""
+
+    async def initiate(self, request: Mapping[str, object]) -> dict[str, object]:
+        """Ask for a link at which a holder consents, or consents again; the answer as Mono words it."""
+        return await self._request("POST", "/v2/accounts/initiate", document_of, body=request)
+
+    async def exchange(self, code: str) -> str:
+        """The id of the account that a holder consented to, for the code that the widget gave."""
+        return await self._request("POST", "/v2/accounts/auth", exchanged_of, body={"code": code})
 
     async def unlink(self, account_id: str) -> None:
-        """End the consent; an account that upstream does not know is unlinked already.
-
-        Raises:
-            UpstreamError: as its subclasses say.
-        """
+        """End the consent; an account that upstream does not know is unlinked already."""
         try:
-            await self._read("POST", _path(account_id, "unlink"), lambda body: body)
+            await self._request("POST", _path(account_id, "unlink"), lambda body, _: body)
         except AccountNotFound:
             return
 
-    async def reachable(self) -> None:
-        """Ask for the list of accounts, to see that the address answers and the key is good.
-
-        Raises:
-            UpstreamError: as its subclasses say.
-        """
-        await self._read("GET", "/v2/accounts", lambda body: body)
-
-    async def _read(
-        self, method: str, path: str, read: Callable[[object], T], query: Mapping[str, str] | None = None
+    async def _get(
+        self,
+        path: str,
+        read: Callable[[object, httpx.Headers], T],
+        query: Query | None = None,
+        *,
+        fresh: bool = False,
     ) -> T:
-        """Ask until the answer counts, and read it."""
+        return await self._request("GET", path, read, query, fresh=fresh)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[object, httpx.Headers], T],
+        query: Query | None = None,
+        *,
+        body: Mapping[str, object] | None = None,
+        fresh: bool = False,
+    ) -> T:
+        """Ask until the answer counts, within bounds, and read it.
+
+        Where an upstream that answered nobody meanwhile has used up the bounds of one request, the others do not each
+        wait as long: they try once.
+        """
+        headers = {"x-realtime": "true"} if self._realtime and fresh else {}
+        request = self._http.build_request(method, path, params=query, json=body, headers=headers)
+        retries, answers = self._retries, self._answers
         try:
             async for attempt in stamina.retry_context(
-                on=_wait_of,
-                attempts=self._attempts,
-                timeout=self._patience,
-                wait_initial=0.25,
-                wait_max=8.0,
-                wait_jitter=0.5,
+                on=_again,
+                attempts=1 if self._silent else retries.attempts,
+                timeout=retries.in_all,
+                wait_initial=retries.first_wait,
+                wait_max=retries.longest_wait,
+                wait_jitter=retries.jitter,
             ):
                 with attempt:
-                    return await self._once(method, path, read, query)
-        except _PassingError as error:
-            message = f"Mono at {self.base_url} kept failing ({error}). Try again later."
-            raise Unreachable(message) from None
-        except httpx.TransportError as error:
-            message = f"Mono at {self.base_url} cannot be reached ({type(error).__name__}). Check the network and MONO_BASE_URL."
-            raise Unreachable(message) from None
-        raise AssertionError
+                    return await self._once(request, read)
+        except _PassingError as failure:
+            if isinstance(failure.error, Unreachable) and answers == self._answers:
+                self._silent = True
+            raise failure.error from None
+        raise AssertionError  # the loop above returns or raises
 
-    async def _once(self, method: str, path: str, read: Callable[[object], T], query: Mapping[str, str] | None) -> T:
+    async def _once(self, request: httpx.Request, read: Callable[[object, httpx.Headers], T]) -> T:
         async with self._gate:
             await self._pace.turn()
-            answer = await self._http.request(method, path, params=query)
-        _refuse(answer)
+            answer = await self._answer(request)
+        self._refuse(answer)
         try:
-            return await asyncio.to_thread(lambda: read(decode(answer.content)))
+            body = decode(answer.content)
+            if asks_for_reauthorisation(body) and isinstance(body, Mapping) and body.get("data") is None:
+                raise self._reauthorise(body)
+            return read(body, answer.headers)
         except ValueError as error:
-            told = f"an answer that is not what its documentation says: {error}"
-            raise _PassingError(told) from None
+            told = f"Mono's answer is not what its documentation says ({error}). Try again later."
+            raise _PassingError(BadResponse(told)) from None
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answer = await self._http.send(request)
+        except (httpx.HTTPError, TimeoutError) as error:
+            told = (
+                f"Mono cannot be reached at {self.base_url}: {_cause(error)}. "
+                "Check the network and MONO_BASE_URL, then try again."
+            )
+            raise _PassingError(Unreachable(told)) from None
+        self._answers += 1
+        self._silent = False
+        return answer
+
+    def _refuse(self, answer: httpx.Response) -> None:
+        """Raise what a status means; a good one passes."""
+        if answer.is_success:
+            return
+        status = answer.status_code
+        try:
+            body = decode(answer.content)
+        except ValueError:
+            body = None
+        if asks_for_reauthorisation(body):
+            raise self._reauthorise(body)
+        says = self._quoted(body, status)
+        if status in _PASSING or answer.is_server_error:
+            wait = self._asked_for(answer)
+            if wait is not None and status == httpx.codes.TOO_MANY_REQUESTS:
+                self._pace.close(wait)  # the limit is the app's, whichever account met it
+            raise _PassingError(Unreachable(f"Mono keeps failing ({says}). Try again later."), wait)
+        if status in _REFUSED:
+            raise Unauthorised(f"Mono refused the key ({says}). Check MONO_SECRET_KEY and what its plan covers.")
+        if status == httpx.codes.NOT_FOUND:
+            raise AccountNotFound(f"Mono knows no account of this id ({says}). Check the id, or unlink the account.")
+        raise BadResponse(f"Mono refused the request ({says}).")
+
+    def _reauthorise(self, body: object) -> ReauthorisationRequired:
+        said = self._clean(message_of(body))
+        return ReauthorisationRequired(
+            f"The account's holder has to log in at the bank again (Mono says: {said}). "
+            "Send them a link for re-authorisation, then sync again."
+        )
+
+    def _quoted(self, body: object, status: int) -> str:
+        said = self._clean(message_of(body))
+        return f"status {status}: {said}" if said else f"status {status}"
+
+    def _clean(self, text: str) -> str:
+        """Upstream's words without our key, should it quote it."""
+        return text.replace(self._key, "***") if self._key else text
+
+    def _asked_for(self, answer: httpx.Response) -> float | None:
+        """Seconds that upstream asks to wait, as it says in seconds or by a date; bounded."""
+        told = answer.headers.get("retry-after", "").strip()
+        try:
+            wait = float(told) if told.isdecimal() else (_moment(told) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError):
+            return None
+        return min(max(wait, 0.0), self._retries.longest_asked_for)
+
+
+def _moment(http_date: str) -> datetime:
+    moment = parsedate_to_datetime(http_date)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _path(account_id: str, *rest: str) -> str:
-    return "/".join(["/v2/accounts", quote(account_id, safe=""), *rest])
+    return "/".join(["/v2/accounts", *(quote(part, safe="") for part in (account_id, *rest))])
 
 
-def _wait_of(error: Exception) -> bool | float:
+def _again(error: Exception) -> bool | float:
     """Whether to ask again, and after how long where upstream said."""
-    if isinstance(error, _PassingError):
-        return True if error.wait is None else error.wait
-    return isinstance(error, httpx.TransportError)
+    if not isinstance(error, _PassingError):
+        return False
+    return True if error.wait is None else error.wait
 
 
-def _refuse(answer: httpx.Response) -> None:
-    """Raise what a status means; a good one passes."""
-    if answer.is_success:
-        return
-    if answer.status_code in (408, 429) or answer.status_code >= 500:
-        raise _PassingError(f"status {answer.status_code}", _retry_after(answer))
-    try:
-        body = decode(answer.content)
-    except ValueError:
-        body = None
-    told = message_of(body) or f"status {answer.status_code}"
-    if asks_for_reauthorisation(body):
-        raise ReauthorisationRequired(f"the account's holder has to log in at the bank again (Mono says: {told})")
-    if answer.status_code in (401, 402, 403):
-        raise Unauthorised(f"Mono refused the key (it says: {told}). Check MONO_SECRET_KEY and the plan.")
-    if answer.status_code == 404:
-        raise AccountNotFound(f"Mono knows no account of this id (it says: {told})")
-    raise BadResponse(f"Mono refused the request (it says: {told}; status {answer.status_code})")
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    """Seconds that upstream asks to wait, as it says in seconds or by a date; bounded."""
-    told = answer.headers.get("retry-after", "").strip()
-    if told.isdecimal():
-        return min(float(told), _LONGEST_WAIT)
-    try:
-        moment = parsedate_to_datetime(told)
-    except ValueError:
-        return None
-    wait = (moment - datetime.now(UTC)).total_seconds() if moment.tzinfo else 0.0
-    return min(max(wait, 0.0), _LONGEST_WAIT)
-
-
-class _Pace:
-    """Lets one request start every so often, however many wait."""
-
-    def __init__(self, per_second: float) -> None:
-        self._gap = 1.0 / per_second
-        self._next = 0.0
-
-    async def turn(self) -> None:
-        """Wait for the next start."""
-        now = time.monotonic()
-        mine = max(now, self._next)
-        self._next = mine + self._gap
-        if mine > now:
-            await asyncio.sleep(mine - now)
+def _cause(error: Exception) -> str:
+    """Why there was no answer, in words and without the address, whose query may hold what nobody should read."""
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)):
+        return "no answer in time"
+    if isinstance(error, (httpx.ConnectError, httpx.ProxyError)):
+        return "no connection"
+    return "the answer broke off"
