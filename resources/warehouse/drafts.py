@@ -96,7 +96,7 @@ MERGE INTO drafts USING (
 ON drafts.draft_id = e.draft_id AND drafts.account_id = e.account_id AND drafts.day = e.day
 WHEN MATCHED AND drafts.contested <> e.contested THEN UPDATE SET contested = e.contested, updated_at = $now
 """
-# A line that only moved to another day is decided there, in this batch or another: its draft stays for it.
+# A line that moved to a day of another batch is decided there: its draft stays for it. One decided here has its answer.
 _WITHDRAW = """
 MERGE INTO drafts USING (
     SELECT e.draft_id, e.account_id, e.day FROM existing_drafts AS e
@@ -104,6 +104,7 @@ MERGE INTO drafts USING (
     ANTI JOIN (
         SELECT t.account_id, t.transaction_id FROM transactions AS t
         SEMI JOIN gone_decisions USING (account_id, transaction_id)
+        ANTI JOIN changed_decisions USING (account_id, transaction_id)
         WHERE EXISTS (SELECT 1 FROM gone_decisions)
     ) AS moved USING (account_id, transaction_id)
     WHERE e.status = 'DRAFT'

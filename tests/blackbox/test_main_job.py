@@ -181,14 +181,16 @@ def add_entry(kobosift: Kobosift, entry: Entry) -> None:
 
 
 def correct(story: Story) -> None:
-    """Upstream corrects four lines of the last days, and adds one."""
+    """Upstream corrects lines of the last days, moves some to another day, settles one and adds one."""
     account = story.server.accounts["acc-traps"]
     one = account.rows["twin-1"]
     account.put({**one, "narration": "NIP/GTB/ADA OBI/BIRTHDAY GIFT"})
     moved = account.rows["late-22"]
     account.put({**moved, "date": ago(8)})
+    refused = account.rows["late-23"]  # was drafted; is now rejected, and on another day
+    account.put({**refused, "narration": "NIP/GTB/ADA OBI/BIRTHDAY GIFT", "date": ago(7)})
     account.put({**credit("PAYMENT that came late", date=ago(9)), "id": "newcomer"})
-    changed = [one, moved, account.rows["late-22"], account.rows["newcomer"]]
+    changed = [one, moved, account.rows["late-22"], refused, account.rows["late-23"], account.rows["newcomer"]]
     pending = next(
         row for row in account.rows.values() if row.get("status") == "pending" and str(row["date"]) > ago(11)
     )
