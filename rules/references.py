@@ -49,7 +49,8 @@ def first_matching_token(narrations: pl.Expr, pattern: str) -> pl.Expr:
 
 
 def _first_of_all_tokens(narration: pl.Expr, pattern: str) -> pl.Expr:
-    return tokens_of(narration).list.eval(pl.element().filter(pl.element().str.contains(pattern))).list.first()
+    token = pl.element()  # a narration of nothing but separators splits into one empty text, which is no token
+    return tokens_of(narration).list.eval(token.filter(token.str.contains(pattern) & (token != ""))).list.first()
 
 
 def _loose(pattern: str) -> str | None:
