@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 SHIPPED_POLICY = Path(__file__).parents[2] / "rules" / "policy.toml"
@@ -98,12 +99,17 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFKC", text).lower()
 
 
+@cache
+def _is_letter_or_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LM"
+
+
 def words(text: str | None) -> Run:
     """A word is a maximal run of letters and marks (Unicode L, M). Everything else separates."""
     run: Run = []
     word = ""
     for character in normal(text or ""):
-        if unicodedata.category(character)[0] in "LM":
+        if _is_letter_or_mark(character):
             word += character
         elif word:
             run.append(word)
