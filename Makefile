@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check dev bench lock clean
+.PHONY: help setup demo test check dev bench lock pictures clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 	.lock-venv/bin/python -m pip install --quiet uv
 	.lock-venv/bin/uv pip compile --quiet --universal --upgrade --no-header --python-version 3.11 --extra dev --output-file requirements.lock pyproject.toml
 	rm -rf .lock-venv
+
+pictures: setup ## Draw the README picture from the demo
+	$(BIN)/python docs/pictures/draw.py
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .kobosift .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info build

@@ -12,11 +12,11 @@ from datetime import date, timedelta
 
 import duckdb
 import polars as pl
-from resources.warehouse.connection import Warehouse
 
 from resources.clock import Clock
 from resources.warehouse import days as day_tables
 from resources.warehouse import decisions, drafts, invoices, lists, policies, rejections
+from resources.warehouse.connection import Warehouse
 from rules.contracts import DECISIONS, TRANSACTIONS, checked
 from rules.drafts import draft_documents
 from rules.eligibility import decide
@@ -142,19 +142,9 @@ def _decide_batch(
         ),
         DECISIONS,
     )
-    stamped = _stamped(decided, basis, trace_id)
-    replaced = decisions.replace(con, stamped)
-    changed = con.execute("SELECT account_id, transaction_id FROM changed_decisions WHERE outcome = 'eligible'").pl()
-    eligible = (
-        lines.lazy()
-        .drop("counterparty", "reference")
-        .join(changed.lazy(), on=["account_id", "transaction_id"], how="semi")
-        .join(
-            decided.lazy().select("account_id", "transaction_id", "counterparty", "reference"),
-            on=["account_id", "transaction_id"],
-        )
-    )
-    made = drafts.follow(con, draft_documents(eligible, policy).collect(), now=now, trace_id=trace_id)
+    replaced = decisions.replace(con, _stamped(decided, basis, trace_id))
+    documents = draft_documents(_changed_eligible(con, lines, decided), policy).collect()
+    made = drafts.follow(con, documents, now=now, trace_id=trace_id)
     rejected = rejections.follow(con)
     day_tables.settle(con, seen, _decided_days(batch, lines, basis, policy))
     con.unregister("batch_days")
@@ -168,6 +158,14 @@ def _decide_batch(
         rejections_new=rejected,
         events=rejected,
     )
+
+
+def _changed_eligible(con: duckdb.DuckDBPyConnection, lines: pl.DataFrame, decided: pl.DataFrame) -> pl.LazyFrame:
+    """The lines whose changed decision is eligible, with the counterparty and reference that were decided."""
+    key = ["account_id", "transaction_id"]
+    changed = con.execute("SELECT account_id, transaction_id FROM changed_decisions WHERE outcome = 'eligible'").pl()
+    found = decided.lazy().select(*key, "counterparty", "reference").join(changed.lazy(), on=key, how="semi")
+    return lines.lazy().drop("counterparty", "reference").join(found, on=key)
 
 
 def _with_states(frame: pl.DataFrame, basis: _Basis) -> pl.DataFrame:

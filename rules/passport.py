@@ -97,7 +97,7 @@ def _verdict(outcome: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[st
         score=evidence["score"],
         minimum=evidence["minimum"],
     )
-    ended = f"; it ended as {outcome['disposition']}" if outcome.get("disposition") else ""
+    ended = f"; it ended as {outcome['disposition']}" if outcome["outcome"] == "eligible" else ""
     return [
         f"{str(outcome['outcome']).upper()}:{reason} {outcome['detail']}"
         f" (row {evidence['row']} of the decision table){ended}",
