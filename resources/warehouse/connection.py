@@ -213,7 +213,10 @@ class Warehouse:
         return self._attached()
 
     def _attached(self, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-        con = open_engine(self._kind, self._data, self._spill)
+        try:
+            con = open_engine(self._kind, self._data, self._spill)
+        except OSError as error:
+            raise _no_place(self._spill, error) from error
         try:
             for attempt in stamina.retry_context(
                 on=collided, attempts=20, timeout=60.0, wait_initial=0.05, wait_max=2.0

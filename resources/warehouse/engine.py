@@ -1,7 +1,7 @@
 """DuckDB itself: an in-memory instance with the extensions of its packages and the DuckLake catalogue attached.
 
 Holds how an instance is set up (nothing fetched, nothing written below the user's own home, times in UTC, memory
-bounded, spilled rows encrypted) and how paths are written into the few statements that take no parameters. No
+bounded, what is spilled cleared away) and how paths are written into the few statements that take no parameters. No
 transactions (`connection.py`), no table's SQL.
 
 Nothing else in the process may open a SQLite catalogue, Python's `sqlite3` least of all: two SQLite libraries in one
@@ -10,8 +10,10 @@ process do not see each other's locks, and closing a file in one lets go of the 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
+import platform
 import re
 import secrets
 import shutil
@@ -34,7 +36,6 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
-    "temp_file_encryption": "true",
 }
 
 
@@ -44,10 +45,14 @@ def open_engine(kind: str, data: str, spill: Path) -> duckdb.DuckDBPyConnection:
     Args:
         kind: of the catalogue, `sqlite` or `postgres`.
         data: a folder's path or an `s3://` address.
-        spill: the folder below which rows that do not fit into memory go, made when it is first needed.
+        spill: the folder below which rows that do not fit into memory go; made if it is missing.
+
+    Raises:
+        OSError: that folder cannot be made.
 
     """
-    own = spill / f"duckdb-{os.getpid()}-{secrets.token_hex(4)}"  # two instances in one folder overwrite each other
+    spill.mkdir(mode=0o700, parents=True, exist_ok=True)
+    own = spill / f"{_machine()}{os.getpid()}-{secrets.token_hex(4)}"  # two instances in one folder would collide
     places = {"temp_directory": str(own), "secret_directory": str(spill / "secrets")}  # else below ~/.duckdb
     con = duckdb.connect(":memory:", config={**_CONFIG, **places})
     far = data.startswith("s3://")
@@ -96,16 +101,37 @@ def seal(con: duckdb.DuckDBPyConnection, data: str) -> None:
 
 
 def clear_spilled(spill: Path) -> None:
-    """Remove what instances that were killed have spilled: folders that nothing has written to for a day."""
-    with suppress(OSError):
-        for folder in spill.glob("duckdb-*"):
-            if time.time() - folder.stat().st_mtime > _SPILLED_FOR_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+    """Remove what instances that were killed have spilled: bank lines may be in it.
+
+    That is the folders of this machine's processes that are gone, and any that nothing has written to for a day.
+    """
+    for folder in spill.glob("duckdb-*"):
+        with suppress(OSError):
+            if _is_dead(folder.name) or time.time() - folder.stat().st_mtime > _SPILLED_FOR_SECONDS:
+                shutil.rmtree(folder)
 
 
 def quoted(text: str) -> str:
     """Write a text as an SQL literal, for statements that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _machine() -> str:
+    return f"duckdb-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
+
+
+def _is_dead(name: str) -> bool:
+    """Tell whether the process that spilled into a folder was one of this machine and is gone."""
+    process = name.removeprefix(_machine()).partition("-")[0]
+    if not name.startswith(_machine()) or not process.isdecimal():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _extension(name: str) -> Path:

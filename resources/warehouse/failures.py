@@ -50,7 +50,7 @@ _SENTENCES: tuple[tuple[tuple[str, ...], Callable[[str], str]], ...] = (
         lambda text: "its catalogue belongs to the files of another place. Set KOBOSIFT_DATA to where those files are.",
     ),
     (
-        ("no magic bytes", "failed to read file", "parquet file", "decompression failure", "invalid parquet"),
+        ("no magic bytes", "failed to read file", "decompression failure", "invalid parquet", "corrupt"),
         lambda text: (
             f"a data file is damaged{_named(text)}. Restore the last backup; `kobosift doctor` names what is hurt."
         ),
