@@ -23,7 +23,7 @@ demo: setup ## Run the main job from nothing on invented bank lines
 	$(BIN)/kobosift demo
 
 test: setup ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
