@@ -154,7 +154,8 @@ CHECKS = (
             SELECT account_id, transaction_id, payload_hash FROM transaction_versions
             WHERE day BETWEEN $first AND $last
         )
-        SELECT account_id, transaction_id FROM read GROUP BY ALL, payload_hash HAVING count(*) > 1
+        SELECT account_id, transaction_id FROM read
+        GROUP BY account_id, transaction_id, payload_hash HAVING count(*) > 1
         UNION ALL
         SELECT account_id, 'quarantined payload ' || payload_hash FROM quarantine GROUP BY ALL HAVING count(*) > 1
         """,
@@ -311,14 +312,19 @@ def prove(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> 
     """
     con.begin()  # one snapshot for all that is compared, whatever others commit meanwhile
     try:
-        first, last = _span(con, touched)
-        span: dict[str, object] = {"first": first, "last": last}
-        for fact in _FACTS:
-            con.execute(fact, span if "$first" in fact else None)
-        verdicts = [_verdict(con, check, span) for check in CHECKS]
-        return Proof((first, last) == WHOLE, verdicts, con.execute(_FUNNEL).pl().to_dicts())
+        return judge(con, touched)
     finally:
         con.rollback()
+
+
+def judge(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> Proof:
+    """Do what `prove` does, within the transaction that is open."""
+    first, last = _span(con, touched)
+    span: dict[str, object] = {"first": first, "last": last}
+    for fact in _FACTS:
+        con.execute(fact, span if "$first" in fact else None)
+    verdicts = [_verdict(con, check, span) for check in CHECKS]
+    return Proof((first, last) == WHOLE, verdicts, con.execute(_FUNNEL).pl().to_dicts())
 
 
 def _span(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> tuple[date, date]:
