@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -98,7 +99,7 @@ def _compared(field: str, match: str, value: str) -> str:
         if not value:
             message = "it is empty"
             raise RulesError(message)
-        pl.Series([""]).str.contains(f"(?i){value}")
+        pl.Series([""]).str.contains(f"(?:(?i){value})")  # as it stands among others: a comment would run into them
         return f"(?i){value}"
     if match == "contains":
         return parse_term(value).pattern
@@ -123,6 +124,22 @@ def _form(field: str, match: str, text: pl.Expr) -> pl.Expr:
     if match == "exact" and field == "reference":
         return letters_and_digits(text)
     return word_form(text)
+
+
+def _scans(match: str, values: list[str]) -> Iterator[str]:
+    """Regular expressions that find any of the compared values: one, or as many as the engine's bound on size asks."""
+    parts = [re.escape(value) if match == "prefix" else f"(?:{value})" for value in values]
+    pattern = f"{'^' if match == 'prefix' else ''}(?:{'|'.join(parts)})"
+    try:
+        pl.Series([""]).str.contains(pattern)
+    except pl.exceptions.ComputeError:
+        if len(values) == 1:
+            raise
+        half = len(values) // 2
+        yield from _scans(match, values[:half])
+        yield from _scans(match, values[half:])
+    else:
+        yield pattern
 
 
 @dataclass(frozen=True)
@@ -176,14 +193,9 @@ class Lists:
                 tests.append(fields["tag"].list.len() > 0)
             elif match == "exact":
                 tests.append(_form(field, match, fields[field]).is_in(values))
-            elif match == "prefix":
-                tests.append(
-                    _form(field, match, fields[field]).str.contains(f"^(?:{'|'.join(map(re.escape, values))})")
-                )
             else:
-                tests.append(
-                    _form(field, match, fields[field]).str.contains("|".join(f"(?:{value})" for value in values))
-                )
+                text = _form(field, match, fields[field])
+                tests.extend(text.str.contains(scan) for scan in _scans(match, values))
         return pl.any_horizontal(test.fill_null(value=False) for test in tests)
 
     def _verdicts(self, batch: pl.Series) -> pl.Series:
