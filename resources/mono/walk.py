@@ -47,6 +47,7 @@ class _Tally:
     """Lines on pages that an earlier reading saw."""
     lines: set[str] = field(default_factory=set)
     repeats: int = 0
+    first_total: int = 0
     total: int | None = None
     grew: bool = False
     shrank: bool = False
@@ -70,7 +71,9 @@ class _Tally:
         self.repeats += len(names) - new
         self.lines |= names
         if page.total is not None:
-            if self.total is not None:
+            if self.total is None:
+                self.first_total = page.total
+            else:
                 self.grew |= page.total > self.total
                 self.shrank |= page.total < self.total
             self.total = page.total
@@ -122,7 +125,11 @@ class _Window:
 
     async def resumed(self, cursor: Cursor, place: Place) -> AsyncIterator[Portion]:
         """Go on after the pages that were read; from the first one where they have shifted since."""
-        last = await self.ask(self.start, self.end, max(place.page - 1, 1))
+        try:
+            last = await self.ask(self.start, self.end, max(place.page - 1, 1))
+        except UpstreamError:
+            yield Portion([], Cursor(cursor.through))
+            raise
         if last.total != place.total or not last.rows or _digest(last.rows[-1]) != place.last:
             async for portion in self.walked(cursor, await self.ask(self.start, self.end, 1)):
                 yield portion
@@ -148,7 +155,8 @@ class _Window:
             moved = tally.grew or tally.shrank
             if tally.steady:
                 return
-            harmless = tally.grew and not tally.shrank and tally.count >= (tally.total or 0)
+            # Lines that only arrive push none out of sight: what was there when the walk began was seen.
+            harmless = tally.grew and not tally.shrank and tally.count >= tally.first_total
             if (tally.lines == before and not moved) or (harmless and again == WALKS - 1):
                 yield Portion([], cursor.advanced(tally.newest))
                 return
