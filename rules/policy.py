@@ -75,6 +75,7 @@ TermText = Annotated[str, BeforeValidator(_term)]
 CurrencyCode = Annotated[str, BeforeValidator(_currency)]
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 Count = Annotated[StrictInt, Field(ge=0, le=10_000)]
+Points = Annotated[StrictInt, Field(ge=0, le=8_000)]  # four of them are summed in 16 bits
 
 
 class _Table(BaseModel):
@@ -108,11 +109,11 @@ class TermsTable(_Table):
 class PointsTable(_Table):
     """`[points]`: the scorecard, in whole points."""
 
-    business_term: Count
-    reference: Count
-    company: Count
-    at_or_above_floor: Count
-    minimum: Count
+    business_term: Points
+    reference: Points
+    company: Points
+    at_or_above_floor: Points
+    minimum: Points
 
 
 class PendingTable(_Table):
@@ -185,7 +186,8 @@ class Policy:
     @cached_property
     def canonical(self) -> str:
         """The whole policy as TOML, the shipped values filled in, always in the same order."""
-        return _toml(self.file.model_dump(exclude_none=True))
+        content = self.file.model_dump(exclude_none=True)
+        return _toml({**content, "floor": dict(sorted(content["floor"].items()))})
 
     @property
     def points(self) -> PointsTable:
@@ -277,16 +279,27 @@ def _checked(content: dict[str, Any], source: str) -> Policy:
         raise PolicyError(_sentence(error, source)) from error
 
 
+_WANTED = {
+    "string_type": "write it as text",
+    "int_type": "write it as a whole number",
+    "bool_type": "write true or false",
+    "list_type": "write it as a list",
+    "dict_type": "write it as a table",
+    "model_type": "write it as a table",
+}
+"""What to write instead, by the kind of fault; of others Pydantic's own words tell."""
+
+
 def _sentence(error: ValidationError | RulesError, source: str) -> str:
     if isinstance(error, RulesError):
         return f"{source}: {error}"
     told = []
     for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"])
+        key = ".".join(str(part) for part in fault["loc"] if part != "[key]")
         if fault["type"] == "extra_forbidden":
             told.append(f"unknown key {key!r}")
         else:
-            told.append(f"{key}: {fault['msg'].removeprefix('Value error, ')}")
+            told.append(f"{key}: {_WANTED.get(fault['type']) or fault['msg'].removeprefix('Value error, ')}")
     return f"{source}: {'; '.join(told)}"
 
 
@@ -297,17 +310,18 @@ def _toml(content: dict[str, Any]) -> str:
     def table(path: list[str], values: dict[str, Any]) -> None:
         if path:
             lines.append(f"\n[{'.'.join(path)}]")
-        lines.extend(
-            f"{key} = {json.dumps(value, ensure_ascii=False)}"
-            for key, value in values.items()
-            if not isinstance(value, dict)
-        )
+        lines.extend(f"{key} = {_toml_value(value)}" for key, value in values.items() if not isinstance(value, dict))
         for key, value in values.items():
             if isinstance(value, dict):
                 table([*path, key], value)
 
     table([], content)
     return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _toml_value(value: object) -> str:
+    """Text, a whole number, a truth or a list of text: as in JSON but for one character that TOML escapes."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def floor_of(policy: Policy, currency: pl.Expr) -> pl.Expr:
