@@ -30,7 +30,8 @@ def demo() -> str:
 
 def worth_showing(said: str) -> list[str]:
     """The funnel, how right it was, and the explained rejection."""
-    funnel = said[re.search(r"^organization +environment", said, re.MULTILINE).start() : said.index("--- An eligible line")].rstrip()
+    begins = said.index(next(line for line in said.splitlines() if re.match("organization +environment", line)))
+    funnel = said[begins : said.index("--- An eligible line")].rstrip()
     rejected = said[said.index("--- A rejected one") :].split("\n\n---")[0]
     told = [line for line in rejected.splitlines()[1:] if not re.search(r"(yes|no)$", line)]
     return ["$ kobosift demo", "...", *funnel.splitlines(), "", "$ kobosift explain " + told[0].split()[1], *told]

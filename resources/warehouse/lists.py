@@ -49,7 +49,8 @@ def add(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
         WHEN NOT MATCHED THEN INSERT (
             entry_id, list, organization_id, environment, account_id, field, match, value, note, created_at, expires_at
         ) VALUES (
-            $entry_id, $list, $organization_id, $environment, $account_id, $field, $match, $value, $note, $now, $expires_at
+            $entry_id, $list, $organization_id, $environment, $account_id, $field, $match, $value, $note, $now,
+            $expires_at
         )
         """,
         values,
