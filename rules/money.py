@@ -45,7 +45,7 @@ def major_units_of(amount: pl.Expr) -> pl.Expr:
 
 
 def iso_currency(code: pl.Expr) -> pl.Expr:
-    """The ISO 4217 code of a currency as upstream spells it; null where it says none, `NO_CURRENCY` where it is none."""
+    """The ISO 4217 code of a currency as upstream spells it; null where it says none, else `NO_CURRENCY`."""
     upper = code.str.strip_chars().str.to_uppercase()
     iso = upper.replace(SPELLINGS)
     return pl.when(iso.str.contains(f"^{CURRENCY}$")).then(iso).when(iso != "").then(pl.lit(NO_CURRENCY))
