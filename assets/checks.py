@@ -1,7 +1,9 @@
 """The proofs, as Dagster's asset checks: what `resources/warehouse/checks.py` finds, told in counts.
 
-One op runs them all on one reading of the tables. They come after the write, as proof; what may be written is validated
-before. The rows at fault are told to the desk and never to Dagster.
+All are proved on one reading of the tables, after the write, as proof; what may be written is validated before.
+Deciding proves by itself, and reports the results beside its run: in a run over days, Dagster would plan each check
+for each day, and most would stay planned for ever. The op here is for proving alone. The rows at fault are told to
+the desk and never to Dagster.
 """
 
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ import dagster as dg
 
 from assets.desk import Desk
 from assets.redaction import without_row_values
-from resources.warehouse.checks import CHECKS, prove
+from resources.warehouse.checks import CHECKS, Proof, prove
 from resources.warehouse.connection import Warehouse
 
 CHECK_SPECS = tuple(
@@ -22,12 +24,33 @@ CHECK_SPECS = tuple(
 @dg.multi_asset_check(name="proofs", specs=CHECK_SPECS)
 def proofs(warehouse: dg.ResourceParam[Warehouse], desk: dg.ResourceParam[Desk]) -> Iterator[dg.AssetCheckResult]:
     """Judge the tables as they stand; `kobosift run` names the rows at fault."""
-    with without_row_values(), warehouse.read() as con:
-        desk.proof = prove(con, desk.touched)
-    for verdict in desk.proof.verdicts:
+    for verdict in _proved(warehouse, desk).verdicts:
         yield dg.AssetCheckResult(
             passed=verdict.passed,
             asset_key=verdict.check.table,
             check_name=verdict.check.name,
             metadata=verdict.counts,
         )
+
+
+def report_proof(instance: dg.DagsterInstance, warehouse: Warehouse, desk: Desk) -> None:
+    """Judge the tables as they stand, and tell the desk and Dagster without a run of its own.
+
+    Raises:
+        WarehouseError: the tables cannot be read.
+    """
+    for verdict in _proved(warehouse, desk).verdicts:
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey(verdict.check.table),
+                check_name=verdict.check.name,
+                passed=verdict.passed,
+                metadata=verdict.counts,
+            )
+        )
+
+
+def _proved(warehouse: Warehouse, desk: Desk) -> Proof:
+    with without_row_values(), warehouse.read() as con:
+        desk.proof = prove(con, desk.touched)
+    return desk.proof

@@ -11,6 +11,7 @@ from datetime import date
 
 import dagster as dg
 
+from assets.checks import report_proof
 from assets.decisions import decide_days
 from assets.desk import Desk
 from assets.ingest import TRANSACTIONS
@@ -57,7 +58,7 @@ class DecideConfig(dg.Config):
 
 
 @dg.multi_asset(
-    name="decide",
+    name="decide_days",
     specs=[DECISIONS, DRAFTS, REJECTIONS],
     partitions_def=DAYS,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -71,20 +72,21 @@ def decide(
     clock: dg.ResourceParam[Clock],
     desk: dg.ResourceParam[Desk],
 ) -> Iterator[dg.MaterializeResult[None]]:
-    """Decide the days of the run, and tell the desk and Dagster how many of what there were."""
+    """Decide the days of the run, prove, and tell the desk and Dagster how many of what there were."""
     start, end = _days(context, config)
     with without_row_values():
         report = decide_days(
             warehouse,
             policy=policy,
             clock=clock,
-            trace_id=trace_id(context.run_id),
-            run_id=context.run_id,
+            trace_id=trace_id(context.run.run_id),
+            run_id=context.run.run_id,
             start=start,
             end=end,
             only_stale=config.only_stale,
         )
     desk.decided = report
+    report_proof(context.instance, warehouse, desk)
     counts = asdict(report)
     for spec, names in (
         (DECISIONS, ("days", "lines", "decided", "changed")),

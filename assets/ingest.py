@@ -53,8 +53,8 @@ class Upstream:
         return cls(lambda: MonoClient.of(settings), settings.mono_initial_history_days, settings.mono_lookback_days)
 
 
-@dg.multi_asset(name="ingest", specs=[ACCOUNTS, TRANSACTIONS], pool="ingest")
-def ingest(
+@dg.multi_asset(name="pull", specs=[ACCOUNTS, TRANSACTIONS], pool="ingest")
+def pull(
     context: dg.AssetExecutionContext,
     warehouse: dg.ResourceParam[Warehouse],
     upstream: dg.ResourceParam[Upstream],
@@ -63,7 +63,7 @@ def ingest(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Pull what is new of the linked accounts; one that fails stops no other, and the desk is told of it."""
     with without_row_values():
-        report = asyncio.run(_pull(warehouse, upstream, clock, context.run_id, desk))
+        report = asyncio.run(_pull(warehouse, upstream, clock, context.run.run_id, desk))
     desk.synced = report
     yield dg.MaterializeResult(
         asset_key=ACCOUNTS.key, metadata={"accounts": len(report.accounts), "failed": len(report.failed)}

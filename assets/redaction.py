@@ -27,13 +27,11 @@ def without_row_values() -> Iterator[None]:
     """
     try:
         yield
-    except (KobosiftError, RulesError, UnexpectedError):
+    except (KobosiftError, RulesError, UnexpectedError) as error:
+        error.__cause__, error.__suppress_context__ = None, True  # what lies behind it is a library's, in its words
         raise
     except Exception as error:
-        told = describe(error)
-    else:
-        return
-    raise UnexpectedError(told)
+        raise UnexpectedError(describe(error)) from None
 
 
 def describe(error: BaseException) -> str:

@@ -14,7 +14,7 @@ import dagster as dg
 
 from assets.checks import proofs
 from assets.decide import decide
-from assets.ingest import ingest
+from assets.ingest import pull
 from pipelines.jobs import JOBS
 from pipelines.resources import DEFAULTS
 
@@ -51,7 +51,7 @@ def build_defs(
         loggers: in place of Dagster's console.
     """
     return dg.Definitions(
-        assets=[ingest, decide],
+        assets=[pull, decide],
         asset_checks=[proofs],
         jobs=list(JOBS),
         resources={**DEFAULTS, "io_manager": NoFrames(), **(overrides or {})},

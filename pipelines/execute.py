@@ -16,18 +16,18 @@ import dagster as dg
 from dagster import DagsterExecutionInterruptedError
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
+from assets.checks import report_proof
 from assets.decisions import DecideReport, stale_range
 from assets.desk import Desk
 from assets.ingest import Upstream
 from assets.partitions import DAYS, FIRST_DAY
-from assets.redaction import without_row_values
 from pipelines.build import build_defs, silent_logger
 from pipelines.instance import own_tags
 from resources.clock import Clock
 from resources.errors import KobosiftError
 from resources.settings import Settings
 from resources.sync import SyncReport
-from resources.warehouse.checks import Proof, prove
+from resources.warehouse.checks import Proof
 from resources.warehouse.connection import Warehouse
 from rules.policy import Policy
 
@@ -73,7 +73,8 @@ class Runner:
         work = self.work
         stale = stale_range(work.warehouse, work.policy, work.clock)
         if stale is None:
-            self._prove()
+            work.desk.touched = None
+            report_proof(self.instance, work.warehouse, work.desk)
             return None
         return self.decide(*stale, only_stale=True)
 
@@ -86,7 +87,9 @@ class Runner:
         desk = self.work.desk
         desk.touched = (start or date.min, end or date.max)
         wanted = {"start": start and start.isoformat(), "end": end and end.isoformat(), "only_stale": only_stale}
-        config = {"ops": {"decide": {"config": {name: value for name, value in wanted.items() if value is not None}}}}
+        config = {
+            "ops": {"decide_days": {"config": {name: value for name, value in wanted.items() if value is not None}}}
+        }
         self._run("decide", range_tags(start, end), config)
         return _told(desk.decided)
 
@@ -108,21 +111,6 @@ class Runner:
             },
             loggers={"console": silent_logger},
         )
-
-    def _prove(self) -> None:
-        """Prove without a run: a run of its own would take longer than the proof."""
-        desk = self.work.desk
-        with without_row_values(), self.work.warehouse.read() as con:
-            desk.proof = prove(con, None)
-        for verdict in desk.proof.verdicts:
-            self.instance.report_runless_asset_event(
-                dg.AssetCheckEvaluation(
-                    asset_key=dg.AssetKey(verdict.check.table),
-                    check_name=verdict.check.name,
-                    passed=verdict.passed,
-                    metadata=verdict.counts,
-                )
-            )
 
     def _run(self, job: str, tags: Mapping[str, str] | None = None, config: Mapping[str, object] | None = None) -> None:
         try:

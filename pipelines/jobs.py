@@ -1,4 +1,4 @@
-"""The jobs: ingest, decide, and check for when there was nothing to decide."""
+"""The jobs: ingest, decide (which proves by itself), and the proofs alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INGEST = dg.define_asset_job(
 )
 DECIDE = dg.define_asset_job(
     "decide",
-    _DERIVED | _PROOFS,
+    _DERIVED,
     description="Decide days anew: decisions, drafts, rejections, and the proofs that nothing was lost.",
 )
 CHECK = dg.define_asset_job("check", _PROOFS, description="The proofs alone.")
