@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.distinct import per_distinct
@@ -46,6 +46,7 @@ def test_a_text_is_worked_on_once_however_often_it_stands_there() -> None:
     assert sorted(seen) == ["a", "b"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.sampled_from(["", "a", "A", "aa", "\u0130"]), max_size=12))
 def test_the_outputs_are_those_of_the_lines_one_by_one(texts: list[str | None]) -> None:
     plainly = pl.DataFrame({"text": texts}, schema={"text": pl.String}).select(**OUTPUTS).to_dicts()

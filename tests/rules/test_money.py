@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.money import NO_CURRENCY, iso_currency, major_units, major_units_of, minor_units
@@ -45,11 +45,13 @@ def test_minor_units_are_written_as_major_units(kobo: int, text: str) -> None:
     assert major_units(kobo) == text
 
 
+@settings(deadline=None)
 @given(st.integers(0, LARGEST))
 def test_writing_an_amount_and_reading_it_gives_it_back(kobo: int) -> None:
     assert minor_units(major_units(kobo)) == kobo
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, LARGEST)))
 def test_a_column_of_amounts_is_written_as_each_of_them(kobo: list[int]) -> None:
     column = pl.DataFrame({"amount": kobo}, schema={"amount": pl.Int64})

@@ -178,6 +178,7 @@ KEYS = [
 ]
 
 
+@settings(deadline=None)
 @given(key=st.sampled_from(KEYS), value=VALUES)
 def test_any_value_anywhere_is_taken_or_refused_in_words_that_name_the_key(key: str, value: Any) -> None:
     try:
@@ -213,7 +214,7 @@ def test_another_content_has_another_hash(text: str) -> None:
     assert policy(text).hash != shipped().hash
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     name=st.text(st.characters(exclude_categories=["Cs"])),
     words=st.lists(st.text("ab\u00e9\u1eb9", min_size=1), max_size=3),

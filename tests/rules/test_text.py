@@ -6,7 +6,7 @@ import unicodedata
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.errors import RulesError
@@ -49,6 +49,7 @@ def test_text_is_in_unicode_form_nfkc_with_its_case_kept() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_a_column_is_normalised_as_python_does(text: str) -> None:
     assert applied(normalised(TEXT), text) == [unicodedata.normalize("NFKC", text)]
@@ -102,6 +103,7 @@ def test_the_word_form_has_a_blank_on_each_side_of_each_word() -> None:
     assert applied(word_form(TEXT), "POCKET-money 7", "7") == [" pocket  money ", "  "]
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(max_codepoint=0x2FFF)))
 def test_the_words_of_one_value_are_those_of_a_column(text: str) -> None:
     assert words_of(text) == applied(word_form(normalised(TEXT)), text)[0].split()
@@ -171,6 +173,7 @@ def test_a_term_of_anything_but_letters_and_outer_stars_is_an_error_in_a_sentenc
 WORDS = st.text("abc", min_size=1, max_size=3)
 
 
+@settings(deadline=None)
 @given(
     text=st.lists(WORDS, max_size=5).map("-".join),
     term=st.lists(st.tuples(st.booleans(), WORDS, st.booleans()), min_size=1, max_size=3),
