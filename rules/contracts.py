@@ -9,6 +9,7 @@ from __future__ import annotations
 import pandera.polars as pa
 import polars as pl
 from pandera.config import ValidationDepth, config_context
+from pandera.errors import SchemaErrorReason
 
 from rules.errors import RulesError
 from rules.reasons import Detail, Outcome, Reason
@@ -98,13 +99,17 @@ def checked(frame: pl.DataFrame, contract: pa.DataFrameSchema) -> pl.DataFrame:
     return frame
 
 
+_OF_COLUMNS = (SchemaErrorReason.COLUMN_NOT_IN_DATAFRAME, SchemaErrorReason.COLUMN_NOT_IN_SCHEMA)
+"""Failures whose case is a column's name, and no value."""
+
+
 def _told(errors: pa.errors.SchemaErrors, contract: pa.DataFrameSchema) -> str:
     """Columns, checks and counts of the failures, without the failing values that Pandera's own text holds."""
     counts: dict[str, int] = {}
     for error in errors.schema_errors:
-        column = getattr(error.schema, "name", None) or contract.name
-        key = f"{column}: {error.reason_code.name.lower()}"
         cases = error.failure_cases
+        column = cases if error.reason_code in _OF_COLUMNS else getattr(error.schema, "name", None) or contract.name
+        key = f"{column}: {error.reason_code.name.lower()}"
         counts[key] = counts.get(key, 0) + (len(cases) if isinstance(cases, pl.DataFrame) else 1)
     told = "; ".join(f"{key} ({count})" for key, count in sorted(counts.items()))
     return f"the {contract.name} frame breaks its contract: {told}"
