@@ -24,6 +24,7 @@ SEED = 20260301
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 CHUNK = 500_000
 TENANTS, ACCOUNTS = 20, 100
+FREQUENT = 500  # so many names of each pool pay often, and they are whom list entries are about
 
 _SHAPES = Path(__file__).parents[1] / "sandbox" / "narration-shapes.csv"
 _POLICY = Path(__file__).with_name("bench-policy.toml")
@@ -70,19 +71,18 @@ def write_entries(path: Path, entries: int, seed: int = SEED) -> None:
 
 def _entry(rng: random.Random, names: Pools, number: int) -> tuple[str, str, str]:
     """Field, match and value of one entry."""
-    payer = rng.choice(names.persons if rng.random() < 0.5 else names.companies)
-    place = number % 100
+    payer = rng.choice((names.persons if rng.random() < 0.5 else names.companies)[:FREQUENT])
+    first, place = payer.split()[0], number % 100
     if place < 60:
         if place < 54:
             return "counterparty", "exact", payer
         return "reference", "exact", f"INV-{rng.randrange(1_000_000)}"
     if place < 80:
         if place < 72:
-            return "counterparty", "prefix", payer
-        return "narration", "prefix", f"NIP/{rng.choice(_BANKS)}/{payer}"
+            return "counterparty", "prefix", first
+        return "narration", "prefix", f"NIP/{rng.choice(_BANKS)}/{first}"
     if place < 95:
-        return "narration", "contains", payer.replace("&", "amp")
-    first = payer.split()[0]
+        return "narration", "contains", first if place < 90 else f"{first} {payer.split()[1]}".replace(" &", " and")
     return "narration", "regex", rf"\b{first}\b.*\b{rng.choice(_GOODS)}"
 
 
@@ -155,8 +155,10 @@ class _Draw:
         return pl.col("row").hash(self.seed * 2**32 + zlib.crc32(name.encode())) % bound
 
     def pick(self, pool: list[str], name: str) -> pl.Expr:
-        """One of a pool."""
-        return pl.lit(pl.Series(pool)).gather(self.below(len(pool), name))
+        """One of a pool; now and then one of the few at its start, who pay often."""
+        index = self.below(len(pool), name)
+        seldom = self.below(50, f"{name} often") == 0
+        return pl.lit(pl.Series(pool)).gather(pl.when(seldom).then(index % FREQUENT).otherwise(index))
 
     def filled(self, shape: str) -> pl.Expr:
         """The shape with each of its places filled anew."""

@@ -1,0 +1,63 @@
+"""`python -m bench [p1] [--lines N] [--runs N] [--json]`: measure, print the ratios, keep the figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import p1_decide
+
+WORKLOADS = {"p1": p1_decide.measure}
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Measure the workloads that were named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"{', '.join(WORKLOADS)}; none: all")
+    parser.add_argument("--lines", type=int, default=1_000_000, help="bank lines (default 1,000,000)")
+    parser.add_argument("--runs", type=int, default=2, help="runs of each contestant, the best counts (default 2)")
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON document")
+    given = parser.parse_args()
+    unknown = set(given.workloads) - set(WORKLOADS)
+    if unknown:
+        parser.error(f"no workload is called {', '.join(sorted(unknown))}")
+    told = []
+    for name in given.workloads or WORKLOADS:
+        with tempfile.TemporaryDirectory() as folder:
+            told.append(WORKLOADS[name](Path(folder), given.lines, given.runs))
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%S}.json").write_text(json.dumps(told, indent=2), encoding="utf-8")
+    if given.json:
+        print(json.dumps(told))
+    else:
+        for figures in told:
+            show(figures)
+
+
+def show(figures: dict[str, object]) -> None:
+    """The figures of one workload as a table, each bar beside what was reached."""
+    table = Table(title=f"{figures['workload']}: {figures['lines']:,} lines")
+    for column in ("contestant", "lines a second", "MiB", "ours is", "bar"):
+        table.add_column(column, justify="left" if column == "contestant" else "right")
+    for name, rate in figures["lines_per_second"].items():  # type: ignore[attr-defined]
+        ratio, bar = figures["ours_to"].get(name), figures["bars"].get(name)  # type: ignore[attr-defined]
+        reached = f"{ratio:.2f} x" if ratio else ""
+        met = f">= {bar} x: {'met' if figures['met'][name] else 'not met'}" if bar else ""  # type: ignore[index]
+        table.add_row(name, f"{rate:,.0f}", f"{figures['memory_mib'][name]:,.0f}", reached, met)  # type: ignore[index]
+    console = Console()
+    console.print(table)
+    console.print(
+        f"10,000 list entries take {figures['ten_thousand_entries_to_250']:.2f} x the time of 250 (bar: 1.5 x)."
+    )
+    console.print(f"The SQL decides {figures['alike_with_sql']:.4%} of the lines as we do.")
+
+
+if __name__ == "__main__":
+    main()
