@@ -24,8 +24,8 @@ _BECAUSE = {
     Detail.REVERSAL: "the remark holds the reversal term {reversal_term}",
     Detail.SELF_TRANSFER: "the counterparty is the account's own holder",
     Detail.PERSONAL_KEYWORD: "the remark holds the personal term {personal_term}",
-    Detail.BELOW_FLOOR_NO_COUNTERPARTY: "it is below the floor of {floor}, and nobody says who sent it",
-    Detail.BELOW_FLOOR_NO_SIGNAL: "it is below the floor of {floor}, with neither a business term nor a reference",
+    Detail.BELOW_FLOOR_NO_COUNTERPARTY: "{below}, and nobody says who sent it",
+    Detail.BELOW_FLOOR_NO_SIGNAL: "{below}, with neither a business term nor a reference",
     Detail.LOW_CONFIDENCE: "its score of {score} points is below the {minimum} that are needed",
     Detail.BUSINESS_SIGNAL: "nothing stands against it, and its score of {score} points reaches the {minimum} needed",
 }
@@ -49,8 +49,20 @@ _SIGNAL_WORDS = {
     "reference": "a reference",
     "company_term": "a company's name",
 }
-# Signals that stand against a line: the nearest miss is that they had not been there.
-_AGAINST = {"deny_entry", "overdue", "reversal_term", "self_transfer", "personal_term"}
+# How the nearest miss tells a signal that is otherwise; where nothing stands here, it is with the signal's own words.
+_MISS_WORDS = {
+    "currency_known": "with its currency known",
+    "currency_invoiced": "in a currency invoiced in",
+    "reference_parses": "with an explicit reference that fits",
+    "settled": "settled",
+    "overdue": "not pending too long",
+    "deny_entry": "without a deny entry",
+    "reversal_term": "without a reversal term",
+    "self_transfer": "not sent by the holder",
+    "personal_term": "without a personal term",
+    "at_or_above_floor": "at or above the floor",
+    "counterparty_known": "with its counterparty known",
+}
 
 
 def explain(outcome: Mapping[str, Any], policy_name: str | None = None) -> str:
@@ -93,7 +105,7 @@ def _verdict(outcome: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[st
         explicit_reference=repr(signals["reference_parses"].get("saw") or ""),
         reversal_term=_found(signals["reversal_term"]),
         personal_term=_found(signals["personal_term"]),
-        floor=money(signals["at_or_above_floor"].get("floor"), outcome["currency"]),
+        below=_below(signals["at_or_above_floor"].get("floor"), outcome["currency"]),
         score=evidence["score"],
         minimum=evidence["minimum"],
     )
@@ -103,6 +115,10 @@ def _verdict(outcome: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[st
         f" (row {evidence['row']} of the decision table){ended}",
         f"because {told}.",
     ]
+
+
+def _below(floor: int | None, currency: str | None) -> str:
+    return "its currency has no floor" if floor is None else f"it is below the floor of {money(floor, currency)}"
 
 
 def _found(signal: Mapping[str, Any]) -> str:
@@ -124,7 +140,7 @@ def _signals(evidence: Mapping[str, Any]) -> list[str]:
 def _miss(evidence: Mapping[str, Any]) -> list[str]:
     if not evidence["nearest_miss"]:
         return []
-    told = [f"{'without' if name in _AGAINST else 'with'} {_SIGNAL_WORDS[name]}" for name in evidence["nearest_miss"]]
+    told = [_MISS_WORDS.get(name, f"with {_SIGNAL_WORDS[name]}") for name in evidence["nearest_miss"]]
     return [f"Nearest miss: {' and '.join(told)} it would have been eligible."]
 
 
@@ -135,9 +151,7 @@ def _under(outcome: Mapping[str, Any], policy_name: str | None) -> list[str]:
     ]
 
 
-def money(amount: int | None, currency: str | None) -> str:
+def money(amount: int, currency: str | None) -> str:
     """An amount in minor units as people write it: "NGN 1,234.56"."""
-    if amount is None:
-        return "none set"
     whole, decimals = major_units(amount).split(".")
     return f"{currency or '?'} {int(whole):,}.{decimals}"
