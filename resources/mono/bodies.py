@@ -93,10 +93,8 @@ def asks_for_reauthorisation(body: object) -> bool:
 
 def page_of(body: object, headers: Mapping[str, str]) -> Page:
     """Read a page of bank lines, of either shape."""
-    if isinstance(body, list):
-        return Page(body)
     if not isinstance(body, Mapping):
-        raise ValueError("neither an object nor a list")
+        raise ValueError("no object")
     if "data" not in body:
         raise ValueError("it holds no data")
     data = body["data"]

@@ -64,6 +64,27 @@ class _Tally:
             return False
         return self.repeats == 0 if self.total is None else self.count >= self.total
 
+    @property
+    def harmless(self) -> bool:
+        """Whether lines only arrived, which push none out of sight, and all that was there at first was seen."""
+        return self.grew and not self.shrank and self.count >= self.first_total
+
+    def follows(self, before: _Tally) -> bool:
+        """Whether nothing arrived or vanished in this walk, nor since the one before."""
+        return not (self.grew or self.shrank or before.grew or before.shrank) and self.total == before.total
+
+    def complete(self, gathered: set[str]) -> bool:
+        """Whether walks under which nothing moved saw, together, all that upstream counts."""
+        return not (self.grew or self.shrank) and self.total is not None and len(gathered) >= self.total
+
+    def same(self, before: _Tally) -> bool:
+        """Whether two walks saw just the same."""
+        return self.follows(before) and self.lines == before.lines
+
+    def boasts(self, before: _Tally) -> bool:
+        """Whether two walks saw just the same and no line twice: then upstream counts more lines than it has."""
+        return self.same(before) and self.repeats == before.repeats == 0
+
     def add(self, page: Page) -> int:
         """Count a page; how many of its lines are new."""
         names = _names(page.rows)
@@ -145,22 +166,21 @@ class _Window:
                 yield portion
 
     async def walked(self, cursor: Cursor, first: Page) -> AsyncIterator[Portion]:
-        """Walk all pages until a walk was steady, or brought just what the one before did."""
-        before: set[str] | None = None
+        """Walk all pages until a walk was steady, or several have seen all there is."""
+        before, gathered = _Tally(), set[str]()
         for again in range(WALKS):
             tally = _Tally()
             page = first if again == 0 else await self.ask(self.start, self.end, 1)
             async for portion in self._pages(cursor, tally, 1, page):
                 yield portion
-            moved = tally.grew or tally.shrank
             if tally.steady:
                 return
-            # Lines that only arrive push none out of sight: what was there when the walk began was seen.
-            harmless = tally.grew and not tally.shrank and tally.count >= tally.first_total
-            if (tally.lines == before and not moved) or (harmless and again == WALKS - 1):
+            gathered = gathered | tally.lines if tally.follows(before) else tally.lines
+            accepted = tally.harmless or tally.same(before) if again == WALKS - 1 else tally.boasts(before)
+            if tally.complete(gathered) or accepted:
                 yield Portion([], cursor.advanced(tally.newest))
                 return
-            before = tally.lines
+            before = tally
         raise BadResponse(
             f"Mono's pages kept shifting while they were read, {WALKS} times over. What was read is kept: sync again."
         )

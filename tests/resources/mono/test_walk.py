@@ -103,6 +103,24 @@ def test_a_page_given_twice_hides_no_other() -> None:
         assert set(names(read(Repeating(lines(12), **shape)))) == {str(number) for number in range(12)}
 
 
+def test_pages_that_are_given_twice_now_and_then_are_made_up_for_by_other_walks() -> None:
+    class Stale(Stream):
+        def page(self, start: date, end: date, number: int) -> Page:
+            page = super().page(start, end, number)
+            stale = number > 1 and len(self.asked) in (3, 5, 9, 11, 14)
+            return Page(super().page(start, end, number - 1).rows, page.total, page.more) if stale else page
+
+    portions = read(Stale(lines(18)))
+    assert set(names(portions)) == {str(number) for number in range(18)}
+    assert portions[-1].cursor.through == START
+
+
+def test_a_line_that_is_listed_twice_for_good_is_no_failure() -> None:
+    portions = read(Stream([*lines(6), line(2)]))
+    assert set(names(portions)) == {str(number) for number in range(6)}
+    assert portions[-1].cursor.through == START
+
+
 def test_an_empty_page_in_the_middle_is_no_end() -> None:
     class Hiccup(Stream):
         def page(self, start: date, end: date, number: int) -> Page:
