@@ -21,16 +21,19 @@ CHECK_SPECS = tuple(
 )
 
 
-@dg.multi_asset_check(name="proofs", specs=CHECK_SPECS)
-def proofs(warehouse: dg.ResourceParam[Warehouse], desk: dg.ResourceParam[Desk]) -> Iterator[dg.AssetCheckResult]:
+@dg.multi_asset_check(name="proofs", specs=CHECK_SPECS, can_subset=True)
+def proofs(
+    context: dg.AssetCheckExecutionContext,
+    warehouse: dg.ResourceParam[Warehouse],
+    desk: dg.ResourceParam[Desk],
+) -> Iterator[dg.AssetCheckResult]:
     """Judge the tables as they stand; `kobosift run` names the rows at fault."""
     for verdict in _proved(warehouse, desk).verdicts:
-        yield dg.AssetCheckResult(
-            passed=verdict.passed,
-            asset_key=verdict.check.table,
-            check_name=verdict.check.name,
-            metadata=verdict.counts,
-        )
+        key = dg.AssetCheckKey(dg.AssetKey(verdict.check.table), verdict.check.name)
+        if key in context.selected_asset_check_keys:
+            yield dg.AssetCheckResult(
+                passed=verdict.passed, asset_key=key.asset_key, check_name=key.name, metadata=verdict.counts
+            )
 
 
 def report_proof(instance: dg.DagsterInstance, warehouse: Warehouse, desk: Desk) -> None:

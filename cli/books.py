@@ -54,11 +54,11 @@ def export(
     from resources.warehouse import audit
 
     with begin().warehouse.read() as con:
-        audit.export(con, what.value, format_.value, out)
+        rows = audit.export(con, what.value, format_.value, out)
     if as_json:
-        emit({"what": what.value, "format": format_.value, "file": str(out)})
+        emit({"what": what.value, "format": format_.value, "file": str(out), "rows": rows})
         return
-    say(f"The {what.value} are in {out}.")
+    say(f"{rows:,} {what.value} are in {out}.")
 
 
 def sql(

@@ -8,6 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.desk import Desk
+from pipelines.build import build_defs, silent_logger
 from pipelines.execute import Runner
 from resources.errors import ConfigurationError
 from tests.pipelines.conftest import Installation
@@ -143,3 +145,22 @@ def test_dagsters_records_hold_no_id_and_no_word_of_a_line(installation: Install
     kept = b"".join(path.read_bytes() for path in installation.settings.dagster_home.rglob("*") if path.is_file())
     assert len(kept) > 100_000
     assert [words for words in told if words in kept] == []
+
+
+def test_a_day_can_be_decided_from_dagsters_own_page(installation: Installation, runner: Runner) -> None:
+    """There, assets are chosen, and the checks that hang on them come along."""
+    work = runner.work
+    given = {"warehouse": work.warehouse, "policy": work.policy, "clock": work.clock, "desk": Desk()}
+    defs = build_defs({**given, "upstream": work.upstream}, loggers={"console": silent_logger})
+    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=runner.instance,
+        asset_selection=[dg.AssetKey(name) for name in ("decisions", "drafts", "rejections")],
+        partition_key=str(installation.world.end),
+        run_config={"loggers": {"console": {}}},
+    )
+    assert result.success
+    assert {evaluation.asset_key.to_user_string() for evaluation in result.get_asset_check_evaluations()} == {
+        "decisions",
+        "drafts",
+        "rejections",
+    }

@@ -1,0 +1,162 @@
+"""The main job at the prompt, and what can be asked of it afterwards."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from tests.cli.conftest import Town
+
+
+def total(document: dict[str, object], name: str) -> int:
+    return sum(row[name] for row in document["funnel"])  # type: ignore[attr-defined]
+
+
+def test_the_first_run_tells_what_it_did(town: Town) -> None:
+    told = town.first.document
+    lines = len(town.world.truth())
+    assert told["sync"]["imported"] == lines
+    assert told["sync"]["failed"] == []
+    assert [account["account_id"] for account in told["sync"]["accounts"]] == sorted(town.world.account_ids)
+    assert told["decide"]["lines"] == lines
+    assert total(told, "transactions") == lines
+    assert lines == sum(total(told, name) for name in ("matched", "review", "drafted", "rejected", "held"))
+    assert [check["passed"] for check in told["checks"]] == [True] * 7
+    assert town.first.err == ""
+
+
+def test_a_second_run_has_nothing_to_do_and_says_so(town: Town) -> None:
+    told = town.done("run")
+    assert "Nothing to decide" in told.out
+    assert "7 of 7 checks passed" in told.out
+    assert "NGN " in told.out
+
+
+def test_days_can_be_decided_anew(town: Town) -> None:
+    told = town.done("decide", "--start", str(town.world.end), "--end", str(town.world.end), "--json").document
+    assert told["decide"]["changed"] == 0
+    assert 0 < told["decide"]["lines"] < len(town.world.truth())
+    assert town("decide", "--start", "2025-02-02", "--end", "2025-02-01").code == 2
+
+
+def test_a_sync_of_one_account_leaves_the_others(town: Town) -> None:
+    one = town.world.account_ids[0]
+    told = town.done("sync", "--account", one, "--json").document
+    assert [account["account_id"] for account in told["accounts"]] == [one]
+    assert town("sync", "--account", "nobody").code == 2
+
+
+def test_an_account_that_fails_is_named_and_ends_with_one(town: Town) -> None:
+    town.done("accounts", "link", "unknown-upstream", "--organization", "org-x")
+    for command in ("sync", "run"):
+        result = town(command)
+        assert result.code == 1
+        assert "unknown-upstream" in result.err
+        assert "account" in result.out
+    assert town("run", "--json").document["sync"]["failed"] == ["unknown-upstream"]
+    assert town.done("accounts", "unlink", "unknown-upstream", "--json").document["unlinked"] is True
+    assert town.done("accounts", "unlink", "unknown-upstream", "--json").document["unlinked"] is False
+
+
+def test_a_check_that_fails_ends_with_one_and_names_the_row_at_the_prompt_alone(town: Town) -> None:
+    from resources.warehouse.connection import Warehouse
+
+    warehouse = Warehouse(f"sqlite:{town.home / 'catalog.sqlite'}", str(town.home / "data"), town.home)
+    line = town.done("rejections", "list", "--limit", "1", "--json").document[0]["transaction_id"]
+    plant = "INSERT INTO decisions SELECT * FROM decisions WHERE transaction_id = ?"
+    undo = "DELETE FROM decisions WHERE transaction_id = ?"
+    keep = "CREATE OR REPLACE TEMP TABLE kept AS SELECT DISTINCT * FROM decisions WHERE transaction_id = ?"
+    warehouse.write(lambda con: con.execute(plant, [line]), run_id="test", note="plant")
+    result = town("run", "--json")
+    warehouse.write(
+        lambda con: [
+            con.execute(keep, [line]),
+            con.execute(undo, [line]),
+            con.execute("INSERT INTO decisions FROM kept"),
+        ],
+        run_id="test",
+        note="undo",
+    )
+    warehouse.close()
+    assert result.code == 1
+    assert "decisions/each_decision_once failed" in result.err
+    assert line in result.err
+    assert line not in result.out
+    kept = b"".join(path.read_bytes() for path in (town.home / "dagster").rglob("*") if path.is_file())
+    assert line.encode() not in kept
+    town.done("run")
+
+
+def test_a_decision_is_explained_now_and_as_it_was(town: Town) -> None:
+    line = town.done("drafts", "list", "--limit", "1", "--json").document[0]
+    words = town.done("explain", line["transaction_id"]).out
+    assert "ELIGIBLE" in words
+    assert line["transaction_id"] in words
+    told = town.done("explain", line["transaction_id"], "--json").document
+    assert told["evidence"]["row"] == 13
+    assert town.done("explain", line["transaction_id"], "--as-of", told["decided_at"], "--json").document["outcome"]
+    before = town("explain", line["transaction_id"], "--as-of", "2020-01-01")
+    assert before.code == 2
+    assert "no decision" in before.err
+    assert town("explain", line["transaction_id"], "--as-of", "yesterday").code == 2
+    assert town("explain", "nothing").code == 2
+
+
+def test_an_entry_changes_the_next_decision_and_can_be_taken_back(town: Town) -> None:
+    line = town.done("drafts", "list", "--limit", "1", "--json").document[0]
+    scope = ["--organization", line["organization_id"], "--environment", "sandbox"]
+    narration = town.done("explain", line["transaction_id"], "--json").document["narration"]
+    match = ["--field", "narration", "--match", "prefix", "--value", narration, "--note", "seen on paper"]
+    entry = town.done("lists", "add", "deny", *match, *scope, "--json").document["entry_id"]
+    assert town.done("lists", "add", "deny", *match, *scope, "--json").document["entry_id"] == entry
+    assert [each["note"] for each in town.done("lists", "show", *scope, "--json").document] == ["seen on paper"]
+    town.done("decide")
+    told = town.done("explain", line["transaction_id"], "--json").document
+    assert (told["outcome"], told["detail"]) == ("rejected", "denylisted")
+    assert town.done("lists", "remove", entry, "--json").document["removed"] is True
+    assert town.done("lists", "remove", entry, "--json").document["removed"] is False
+    town.done("decide")
+    assert town.done("explain", line["transaction_id"], "--json").document["outcome"] == "eligible"
+
+
+@pytest.mark.parametrize("what", ["outcomes", "drafts", "rejections"])
+def test_exports_are_written(town: Town, what: str) -> None:
+    out = town.folder / f"{what}.parquet"
+    told = town.done("export", what, "--out", str(out), "--json").document
+    assert told["rows"] == len(pl.read_parquet(out)) > 0
+
+
+def test_sql_reads_and_does_nothing_else(town: Town) -> None:
+    rows = town.done("sql", "SELECT outcome, count(*) AS n FROM audit.outcomes GROUP BY ALL", "--json").document
+    assert sum(row["n"] for row in rows) == len(town.world.truth())
+    assert "rows" in town.done("sql", "SELECT 1 AS one").out
+    for statement in ("DELETE FROM drafts", "SELECT", "FROM read_csv('/etc/passwd')", "FROM nothing_there"):
+        result = town("sql", statement)
+        assert result.code == 2, statement
+        assert result.err.startswith("kobosift: ")
+
+
+def test_the_accounts_are_listed_with_their_state(town: Town) -> None:
+    told = {each["account_id"]: each for each in town.done("accounts", "list", "--json").document}
+    for account in town.world.accounts:
+        assert told[account.id]["status"] == "linked"
+        assert told[account.id]["data_status"] == "AVAILABLE"
+        assert town.done("accounts", "link", account.id, "--json").document["linked"] is False
+        assert account.id in town.done("accounts", "list", "--organization", account.organization_id).out
+
+
+def test_an_account_of_another_tenant_is_not_unlinked(town: Town) -> None:
+    result = town("accounts", "unlink", town.world.account_ids[0], "--organization", "somebody-else")
+    assert result.code == 2
+    assert "somebody-else" in result.err
+    assert town("accounts", "unlink", town.world.account_ids[0], "--purge").code == 2
+
+
+def test_the_doctor_finds_a_sound_installation_sound(town: Town) -> None:
+    told = town.done("doctor", "--json").document
+    assert {each["what"]: each["ok"] for each in told} == dict.fromkeys(
+        ("settings", "home", "policy", "warehouse", "dagster", "mono"), True
+    )
+    unreachable = town("doctor", MONO_BASE_URL="http://127.0.0.1:9")
+    assert unreachable.code == 1
+    assert "NOT OK  mono" in unreachable.out

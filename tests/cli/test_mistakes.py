@@ -1,0 +1,133 @@
+"""Whatever a user does wrong is told in a sentence, with the status for it, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Place
+
+SETTINGS = {
+    "MONO_REFERENCE_REGEX": "(",
+    "MONO_BUSINESS_FLOOR": "a lot",
+    "MONO_RATE_LIMIT": "fast",
+    "MONO_INITIAL_HISTORY_DAYS": "-1",
+    "KOBOSIFT_ENVIRONMENT": "staging",
+    "KOBOSIFT_CATALOG": "mysql:somewhere",
+    "KOBOSIFT_POLICY": "nowhere.toml",
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_wrong_setting_is_named_before_anything_is_written(nowhere: Place, name: str) -> None:
+    result = nowhere("run", **{name: SETTINGS[name]})
+    assert result.code == 2
+    assert name in result.err
+    assert result.out == ""
+    assert not nowhere.home.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[floor]\nNGN = 1.5\n", "floor"),
+        ("colour = 'red'\n", "colour"),
+        ("[[", "TOML"),
+        ("[reference]\npattern='('\n", "pattern"),
+    ],
+)
+def test_a_policy_that_cannot_be_used_is_named_before_anything_is_written(
+    nowhere: Place, text: str, named: str
+) -> None:
+    policy = nowhere.folder / "policy.toml"
+    policy.write_text(text, encoding="utf-8")
+    for arguments in (["run"], ["policy", "check", str(policy)]):
+        result = nowhere(*arguments, KOBOSIFT_POLICY=str(policy))
+        assert result.code == 2
+        assert named in result.err
+    assert not nowhere.home.exists()
+
+
+USE = [
+    ["lists", "add", "deny", "--field", "narration", "--match", "regex", "--value", "(", "--organization", "o"],
+    ["lists", "add", "maybe", "--field", "narration", "--match", "exact", "--value", "x", "--organization", "o"],
+    ["lists", "add", "deny", "--field", "tag", "--match", "exact", "--value", "x", "--expires", "soon"],
+    ["accounts", "link", "acc"],
+    ["accounts", "link"],
+    ["accounts", "link", "acc", "--organization", "o", "--environment", "staging"],
+    ["sync", "--start", "01/02/2025"],
+    ["export", "everything", "--out", "x"],
+    ["export", "drafts", "--out", "no/such/folder/x.parquet"],
+    ["policy", "check", "nowhere.toml"],
+    ["sandbox", "--faults", "earthquake"],
+    ["no-such-command"],
+]
+
+
+@pytest.mark.parametrize("arguments", USE, ids=[" ".join(each[:4]) for each in USE])
+def test_wrong_use_ends_with_two_and_a_sentence(nowhere: Place, arguments: list[str]) -> None:
+    result = nowhere(*arguments)
+    assert result.code == 2
+    assert result.err.strip()
+    assert result.out == ""
+
+
+def test_with_json_an_error_is_a_document_too(nowhere: Place) -> None:
+    result = nowhere("run", "--json", MONO_RATE_LIMIT="fast")
+    assert result.code == 2
+    assert "MONO_RATE_LIMIT" in result.document["error"]
+
+
+def test_a_home_that_is_a_file_is_told(nowhere: Place) -> None:
+    nowhere.home.write_text("in the way", encoding="utf-8")
+    assert nowhere("run").code == 2
+    assert nowhere("doctor").code == 1
+
+
+def test_without_a_key_for_mono_itself_nothing_is_asked(nowhere: Place) -> None:
+    real = {"MONO_BASE_URL": "https://api.withmono.com", "MONO_SECRET_KEY": ""}
+    nowhere.done("accounts", "link", "acc", "--organization", "o", **real)
+    result = nowhere("sync", **real)
+    assert result.code == 2
+    assert "MONO_SECRET_KEY" in result.err
+    another = {**real, "KOBOSIFT_HOME": str(nowhere.folder / "another")}
+    assert "No account is linked" in nowhere.done("run", **another).out
+
+
+def test_a_fault_of_ours_is_told_without_its_words_and_kept_without_them(
+    nowhere: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        message = "NIP/GTB/ADA OBI/RENT"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("pipelines.policy.load_policy", broken)
+    result = nowhere("policy", "show")
+    log = nowhere.home / "logs" / "faults.log"
+    assert result.code == 1
+    assert str(log) in result.err
+    kept = log.read_text("utf-8")
+    assert "RuntimeError" in kept
+    assert "in broken" in kept
+    assert "ADA OBI" not in kept + result.err
+
+
+def test_signs_that_would_steer_a_terminal_are_not_printed() -> None:
+    from cli.output import printable, table
+
+    assert "\x1b" not in printable("\x1b[31mred\x07")
+    assert "\x1b" not in table(["narration"], [["\x1b]0;title\x07 and\na second line"]])
+    assert table(["narration"], [["a\nb"]]).count("\n") == 2
+
+
+def test_the_policy_is_shown_whole_with_what_the_settings_change(nowhere: Place) -> None:
+    shown = nowhere.done("policy", "show", MONO_BUSINESS_FLOOR="2500")
+    assert 'NGN = "2500"' in shown.out
+    told = json.loads(nowhere.done("policy", "show", "--json", MONO_REFERENCE_REGEX=r"^INV-\d+$").out)
+    assert told["policy"]["reference"]["pattern"] == r"^INV-\d+$"
+    assert told["hash"] != json.loads(nowhere.done("policy", "show", "--json").out)["hash"]
+    path = Path("policy.toml")
+    (nowhere.folder / path).write_text(shown.out, encoding="utf-8")
+    assert nowhere.done("policy", "check", str(path)).out
