@@ -27,6 +27,7 @@ from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import Sqlit
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
+from filelock import FileLock
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import NullPool, StaticPool
@@ -34,6 +35,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 _READY = "storage-ready-1"
 _TEMPLATE = "events.template"
 _ENGINES_KEPT = 8
+_MAKING_SECONDS = 300
 
 
 def _is_of_asset(entry: EventLogEntry) -> bool:
@@ -166,34 +168,39 @@ class LocalStorage(DagsterSqliteStorage):
 
 
 def _make_once(home: Path) -> None:
-    """Let Dagster make its files, one process at a time: it does not expect others while it does."""
+    """Let Dagster make its files, one process at a time, since it does not expect others while it does.
+
+    They are made aside and moved into place whole, so that a process that is killed meanwhile leaves nothing half-made.
+    """
     if (home / _READY).exists():
         return
     home.mkdir(parents=True, exist_ok=True)
-    lock = sqlite3.connect(home / "storage.lock", timeout=SQLITE_BUSY_TIMEOUT_SECONDS, isolation_level=None)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-        if not (home / _READY).exists():
-            made = DagsterSqliteStorage(str(home))
-            _make_template(made, home / "history" / _TEMPLATE)
-            made.dispose()
-            (home / _READY).touch()
-    finally:
-        lock.close()
+    with FileLock(home / "storage.lock", timeout=_MAKING_SECONDS):
+        if (home / _READY).exists():
+            return
+        aside = home / "storage.making"
+        shutil.rmtree(aside, ignore_errors=True)
+        DagsterSqliteStorage(str(aside)).dispose()
+        _make_template(aside / "history")
+        for made in (*(aside / "history").glob(_TEMPLATE), *aside.iterdir()):
+            place = home / made.relative_to(aside)
+            if place.parent.exists() and not place.exists():
+                made.rename(place)
+        shutil.rmtree(aside)
+        (home / _READY).touch()
 
 
-def _make_template(storage: DagsterSqliteStorage, template: Path) -> None:
+def _make_template(history: Path) -> None:
     """An empty file of a run's events, from which each run's file is copied."""
-    events = storage.event_log_storage
-    with events.run_connection("template") as connection:  # type: ignore[attr-defined]
+    events = SqliteEventLogStorage(str(history / "runs"))
+    made = Path(events.path_for_shard("template"))
+    with events.run_connection("template"):
         pass
-    made = Path(events.path_for_shard("template"))  # type: ignore[attr-defined]
-    with sqlite3.connect(made, isolation_level=None) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    events.dispose()
+    connection = sqlite3.connect(made, isolation_level=None)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
-    made.replace(template)
-    for left in (made.with_name(made.name + "-wal"), made.with_name(made.name + "-shm")):
-        left.unlink(missing_ok=True)
+    made.replace(history / _TEMPLATE)
 
 
 def _copy_once(source: Path, target: Path) -> None:

@@ -119,3 +119,29 @@ def test_a_run_whose_process_is_gone_is_marked_failed(home: Path) -> None:
 def test_what_a_run_prints_is_not_kept(home: Path) -> None:
     assert not list(home.rglob("*compute_logs*"))
     assert os.environ["DAGSTER_HOME"] == str(home)
+
+
+def test_a_home_whose_making_was_cut_off_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "storage.making" / "history").mkdir(parents=True)
+    (tmp_path / "storage.making" / "history" / "runs.db").write_bytes(b"half")
+    storage = LocalStorage(str(tmp_path))
+    assert list(storage.run_storage.get_run_ids()) == []
+    assert not (tmp_path / "storage.making").exists()
+    storage.dispose()
+
+
+def test_what_dagster_recorded_before_stays(tmp_path: Path) -> None:
+    own = DagsterSqliteStorage(str(tmp_path))
+    with dg.DagsterInstance.from_config(str(_configured(tmp_path))) as instance:
+        assert run(instance, {}).success
+    storage = LocalStorage(str(tmp_path))
+    assert len(storage.run_storage.get_run_ids()) == 1
+    storage.dispose()
+    own.dispose()
+
+
+def _configured(home: Path) -> Path:
+    (home / "dagster.yaml").write_text(
+        f"telemetry: {{enabled: false}}\nstorage: {{sqlite: {{base_dir: '{home}'}}}}\n", encoding="utf-8"
+    )
+    return home
