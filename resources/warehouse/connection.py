@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from resources.errors import WarehouseError
 from resources.settings import Settings
 from resources.warehouse.engine import CATALOG, attach, clear_spilled, open_engine, seal
-from resources.warehouse.failures import busy, collided, readable
+from resources.warehouse.failures import busy, collided, environmental, readable
 
 T = TypeVar("T")
 
@@ -162,13 +162,23 @@ class Warehouse:
                 f"CALL ducklake_set_commit_message('{CATALOG}', ?, ?, extra_info => ?)", [_AUTHOR, run_id, note]
             )
             con.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             with suppress(duckdb.Error):
                 con.execute("ROLLBACK")
+            self._sweep(con, error)
             raise
         finally:
             con.close()
         return result
+
+    def _sweep(self, con: duckdb.DuckDBPyConnection, error: BaseException) -> None:
+        """Take back the room of files that a failed write left, such as those that the disk was too full for.
+
+        Only while this writer is alone, that is on a catalogue that is a file: what others write is an orphan as well.
+        """
+        if self._kind == "sqlite" and isinstance(error, duckdb.Error) and environmental(error) and not collided(error):
+            with suppress(duckdb.Error):
+                con.execute(f"CALL ducklake_delete_orphaned_files('{CATALOG}', cleanup_all => true)")
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -42,6 +42,10 @@ _SENTENCES: tuple[tuple[tuple[str, ...], Callable[[str], str]], ...] = (
         lambda text: "the disk is full. Nothing was written half: make room, then do the same again.",
     ),
     (
+        ("disk i/o error",),
+        lambda text: "the disk does not take or give its catalogue. See whether it is full or failing.",
+    ),
+    (
         ("file is not a database", "disk image is malformed", "corrupt ducklake", "failed to load ducklake"),
         lambda text: "its catalogue is damaged. Restore the last backup; `kobosift doctor` looks at it more closely.",
     ),
@@ -50,7 +54,7 @@ _SENTENCES: tuple[tuple[tuple[str, ...], Callable[[str], str]], ...] = (
         lambda text: "its catalogue belongs to the files of another place. Set KOBOSIFT_DATA to where those files are.",
     ),
     (
-        ("no magic bytes", "failed to read file", "decompression failure", "invalid parquet", "corrupt"),
+        ("no magic bytes", "failed to read file", "decompression failure", "invalid footer", "tprotocolexception"),
         lambda text: (
             f"a data file is damaged{_named(text)}. Restore the last backup; `kobosift doctor` names what is hurt."
         ),
@@ -92,7 +96,9 @@ _SENTENCES: tuple[tuple[tuple[str, ...], Callable[[str], str]], ...] = (
 
 def collided(error: Exception) -> bool:
     """Tell whether another writer was in the way, so that the same may succeed when it is done again."""
-    return isinstance(error, duckdb.Error) and any(sign in str(error).lower() for sign in _COLLISIONS)
+    text = str(error).lower()
+    hard = any(sign in text for signs, _ in _SENTENCES for sign in signs)  # DuckLake words every failed commit alike
+    return isinstance(error, duckdb.Error) and not hard and any(sign in text for sign in _COLLISIONS)
 
 
 def environmental(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 from textwrap import dedent
+from typing import Self
 
 import duckdb
 
@@ -39,26 +41,54 @@ def _template() -> Path:
     return kept
 
 
-def process(home: Path, body: str) -> subprocess.Popen[str]:
-    """Start another Python in which `warehouse` is the one in the home."""
-    code = f"""
-import sys, time
-from pathlib import Path
-from resources.warehouse.connection import Warehouse
-home = Path({str(home)!r})
-warehouse = Warehouse(f"sqlite:{{home / 'catalog.sqlite'}}", str(home / "data"), home)
-{dedent(body)}
-"""
-    return subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+class Process:
+    """Another Python, in which `warehouse` is the one in the home; killed where its block ends before it does."""
+
+    def __init__(self, home: Path, body: str, **environment: str) -> None:
+        code = dedent(f"""
+            import sys, time
+            from pathlib import Path
+            from resources.warehouse.connection import Warehouse
+            home = Path({str(home)!r})
+            warehouse = Warehouse(f"sqlite:{{home / 'catalog.sqlite'}}", str(home / "data"), home)
+        """)
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", code + dedent(body)],
+            cwd=environment.get("HOME", ROOT),
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once, without a word (SIGKILL)."""
+        self._child.kill()
+        self._child.communicate()
+
+    def line(self) -> str:
+        """Wait for its next line."""
+        assert self._child.stdout is not None
+        return self._child.stdout.readline().strip()
+
+    def finished(self) -> str:
+        """What it printed, once it has ended well."""
+        out, err = self._child.communicate(timeout=120)
+        assert self._child.returncode == 0, err
+        return out.strip()
 
 
-def finish(child: subprocess.Popen[str]) -> str:
-    """What the process printed, once it has ended well."""
-    out, err = child.communicate(timeout=120)
-    assert child.returncode == 0, err
-    return out.strip()
+def finished(home: Path, body: str, **environment: str) -> str:
+    """What another Python printed that ran to its end."""
+    with Process(home, body, **environment) as child:
+        return child.finished()
 
 
 def touch(con: duckdb.DuckDBPyConnection, touch_id: str, day: str = "2026-03-02") -> None:
