@@ -167,7 +167,11 @@ def test_where_nobody_was_answered_the_others_try_but_once(mono: Mono) -> None:
     assert len(mono.requests) == QUICK.attempts + 2
 
 
-@pytest.mark.parametrize("told", ["1", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), "3600"])
+@pytest.mark.parametrize(
+    "told",
+    ["1", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), "3600"],
+    ids=["seconds", "a date an hour ahead", "too many seconds"],
+)
 def test_a_wait_that_is_asked_for_is_kept_within_a_bound(mono: Mono, told: str) -> None:
     mono.tricks.append(once(ANY, lambda _: Answer(None, 429, {"retry-after": told})))
     ask(mono, lines)
