@@ -19,7 +19,7 @@ from resources.warehouse.connection import Warehouse
 from resources.warehouse.transactions import Merged, changed, merge_batch
 from rules.transactions import QUARANTINE_SCHEMA, TRANSACTION_SCHEMA, normalise_all
 
-ROWS_A_COMMIT = 20_000
+ROWS_A_COMMIT = 50_000
 
 
 @dataclass(frozen=True)

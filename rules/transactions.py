@@ -149,7 +149,7 @@ def normalise_all(
 
 def line_id(row: object) -> str | None:
     """The id of a raw row (`id`, else `_id`) as text; null where it has none that can be used."""
-    if not isinstance(row, Mapping):
+    if type(row) is not dict and not isinstance(row, Mapping):
         return None
     return _identity(row.get("id")) or _identity(row.get("_id"))
 
@@ -330,9 +330,9 @@ def _moment(text: str) -> datetime | None:
 
 def _identity(value: object) -> str | None:
     """An id as text; null where it is blank or neither text nor a whole number."""
-    if type(value) is int:
-        return str(value)
-    return value if isinstance(value, str) and value.strip() else None
+    if isinstance(value, str):
+        return value if value.strip() else None
+    return str(value) if type(value) is int else None
 
 
 def _plain_text(value: object) -> str | None:

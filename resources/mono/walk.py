@@ -229,9 +229,12 @@ def _cut(start: date, end: date, parts: int) -> list[tuple[date, date]]:
 
 def _names(rows: list[object]) -> set[str]:
     """What tells the rows of a page from one another: their ids; where there is none, content and occurrence."""
-    names = {name for name in map(line_id, rows) if name is not None}
-    nameless = Counter(canonical_json(row) for row in rows if line_id(row) is None)
-    return names | {f"{text} {time}" for text, times in nameless.items() for time in range(times)}
+    ids = [line_id(row) for row in rows]
+    names = {name for name in ids if name is not None}
+    if None in ids:
+        nameless = Counter(canonical_json(row) for row, name in zip(rows, ids, strict=True) if name is None)
+        names |= {f"{text} {time}" for text, times in nameless.items() for time in range(times)}
+    return names
 
 
 def _newest(rows: list[object]) -> date | None:
