@@ -13,6 +13,7 @@ from cli.local import ACCOUNTS, DAYS, PORT, SEED
 from cli.output import say, table
 from cli.runs import Wishes, open_runs
 from cli.session import Session, begin, prepared
+from resources.errors import ConfigurationError
 from resources.settings import Settings, load_settings
 from resources.warehouse import accounts, audit, invoices
 from rules.passport import explain
@@ -42,6 +43,7 @@ def show() -> bool:
     with Sandbox(world) as sandbox:
         say(f"A Mono of invented accounts runs at {sandbox.url}: {len(world.account_ids)} accounts, {DAYS} days.")
         session = begin(prepared(at_sandbox(settings, sandbox.url)))
+        _refuse_a_home_of_others(session, world)
         write_truth(world, settings.kobosift_home / "sandbox")
         link_world(session, world)
         with open_runs(Wishes(accounts=frozenset(world.account_ids)), session) as runs:
@@ -59,6 +61,21 @@ def show() -> bool:
     _next(settings)
     failed = [reports.warn_of_accounts(synced), reports.warn_of_checks(proof)]
     return not any(failed)
+
+
+def _refuse_a_home_of_others(session: Session, world: World) -> None:
+    """Keep invented money away from real money.
+
+    Raises:
+        ConfigurationError: accounts are linked in the home that are not the sandbox's.
+    """
+    with session.warehouse.read() as con:
+        linked = accounts.listed(con, linked_only=True)
+    if others := [account for account in linked if account.account_id not in world.account_ids]:
+        raise ConfigurationError(
+            f"this home has {len(others)} linked accounts of its own, and the demo's lines are invented: "
+            "set KOBOSIFT_HOME to another folder for it."
+        )
 
 
 def newest_world() -> World:

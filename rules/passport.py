@@ -109,7 +109,9 @@ def _verdict(outcome: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[st
         score=evidence["score"],
         minimum=evidence["minimum"],
     )
-    ended = f"; it ended as {outcome['disposition']}" if outcome["outcome"] == "eligible" else ""
+    ended = ""
+    if outcome["outcome"] == "eligible" and outcome["disposition"]:
+        ended = f"; it ended as {outcome['disposition']}"
     return [
         f"{str(outcome['outcome']).upper()}:{reason} {outcome['detail']}"
         f" (row {evidence['row']} of the decision table){ended}",

@@ -178,6 +178,20 @@ def update(con: duckdb.DuckDBPyConnection, states: Sequence[AccountState]) -> No
     con.unregister("account_states")
 
 
+def decided_otherwise(con: duckdb.DuckDBPyConnection, states: Sequence[AccountState]) -> list[str]:
+    """Return the accounts whose holder or currency these states change: their lines may be decided otherwise then."""
+    if not any(state.details for state in states):
+        return []
+    con.register("account_states", _frame(states))
+    rows = con.execute(
+        """SELECT a.account_id FROM accounts AS a JOIN account_states AS s USING (account_id)
+        WHERE a.status = 'linked' AND (coalesce(s.holder, a.holder) IS DISTINCT FROM a.holder
+            OR coalesce(s.currency, a.currency) IS DISTINCT FROM a.currency)"""
+    ).fetchall()
+    con.unregister("account_states")
+    return [account for (account,) in rows]
+
+
 def mark_reauthorisation(con: duckdb.DuckDBPyConnection, account_id: str, *, required: bool) -> None:
     """Note that the account's holder has, or no longer has, to log in at the bank again."""
     con.execute(

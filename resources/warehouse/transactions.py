@@ -108,6 +108,13 @@ WHERE s.newest
 """
 
 
+# An account's holder and currency are part of what its lines are decided by: all its days wait when one changes.
+_TOUCH_ALL = """
+INSERT INTO touched_days (touch_id, organization_id, environment, day)
+SELECT DISTINCT $touch_id, organization_id, environment, day FROM transactions WHERE account_id IN $accounts
+"""
+
+
 @dataclass(frozen=True)
 class Merged:
     """What a merge did with the lines of one account, counted by line, and with its unreadable rows, by payload."""
@@ -143,6 +150,8 @@ def merge_batch(
     lines = _of_accounts(transactions, linked)
     done = _merge_lines(con, lines, touch_id) if lines.height else {}
     refused = quarantine.insert(con, _of_accounts(unreadable, linked))
+    if others := accounts.decided_otherwise(con, states):
+        con.execute(_TOUCH_ALL, {"touch_id": touch_id, "accounts": others})
     accounts.update(con, states)
     return {account: Merged(*done.get(account, (0, 0, 0)), refused.get(account, 0)) for account in {*done, *refused}}
 

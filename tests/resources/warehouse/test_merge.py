@@ -283,3 +283,21 @@ def test_what_upstream_leaves_out_stays(book: Book) -> None:
     assert found.synced_at.astimezone(UTC) == NOW
     book.write(lambda con: accounts.update(con, [AccountState(account_id, ended=True)]))
     assert book.account().sync_error is None
+
+
+def test_another_holder_touches_every_day_of_the_account(book: Book) -> None:
+    book.merge([row("a"), row("b", day=3)])
+    book.touched()
+
+    def hold(name: str) -> list[int]:
+        read = normalise([], book.key, NOW, "run")
+        states = [AccountState(book.key.account_id, details=AccountDetails(holder=name, currency="NGN"))]
+        touch_id = f"touch-{next(numbers)}"
+        book.write(
+            lambda con: transactions.merge_batch(con, read.transactions, read.quarantine, states, touch_id=touch_id)
+        )
+        return book.touched()
+
+    assert hold("IFEOMA TRADING LTD") == [1, 3]
+    assert hold("IFEOMA TRADING LTD") == []
+    assert hold("IFEOMA STORES LTD") == [1, 3]
