@@ -395,7 +395,7 @@ def _parse_rail(text: str, reading: Reading) -> Parsed | None:
         if not reading.last_keyword and rail.label in ("gaps", "uba nxg"):
             pattern = re.compile(pattern.pattern.replace(".*)", ".*?)", 1), re.DOTALL)
         if not reading.loose_blanks:
-            pattern = re.compile(pattern.pattern.replace("]\\s+[", "] ["), re.DOTALL)
+            pattern = re.compile(pattern.pattern.replace(r"\s+", " "), re.DOTALL)
         match = pattern.match(text)
         if match and (reading.nameless_rail or (match["name"] or "").strip()):
             parts = match.groupdict()
