@@ -49,7 +49,10 @@ def export(
     format_: Annotated[Format, typer.Option("--format", help="The form of the file.")] = Format.PARQUET,
     as_json: Json = False,
 ) -> None:
-    """Write all outcomes, drafts or rejections to a file; cells of CSV and XLSX cannot be formulas."""
+    """Write outcomes, drafts or rejections to a file.
+
+    No cell of a CSV or XLSX file can be a formula.
+    """
     from cli.session import begin
     from resources.warehouse import audit
 
@@ -65,7 +68,10 @@ def sql(
     statement: Annotated[str, typer.Argument(metavar="SELECT", help="One statement that only reads.")],
     as_json: Json = False,
 ) -> None:
-    """Ask the warehouse in SQL, reading only; the views of schema audit are there to be read."""
+    """Ask the warehouse in SQL, reading only.
+
+    The views of schema audit are there to be read; SHOW ALL TABLES names them.
+    """
     from cli.session import begin
     from resources.warehouse import audit
 

@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(as_json: Json = False) -> None:
-    """Sync, decide, write drafts and rejections, and prove it: the main job, once."""
+    """Do the main job once: sync, decide, draft, prove."""
     from cli import reports
     from cli.output import emit, say
     from cli.runs import Wishes, open_runs
@@ -35,7 +35,10 @@ def run(as_json: Json = False) -> None:
 
 
 def decide(start: Start = None, end: End = None, as_json: Json = False) -> None:
-    """Decide those days anew; without days, what changed since it was decided."""
+    """Decide what changed, or some days anew.
+
+    Without days: those whose lines, policy, lists or invoices changed since they were decided.
+    """
     first, last = days(start, end)
     from cli import reports
     from cli.output import emit

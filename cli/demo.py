@@ -11,7 +11,10 @@ def register(app: typer.Typer) -> None:
 
 
 def demo() -> None:
-    """Run the main job on a sandbox that starts here: no account needed, nothing asked."""
+    """Run the main job on a sandbox that starts here.
+
+    No account is needed and nothing is asked.
+    """
     from cli.demonstration import show
 
     if not show():

@@ -44,7 +44,20 @@ def serve_all(port: int, sandbox_port: int) -> None:
 
 
 def _dagster(port: int, environment: dict[str, str]) -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "-w", str(_WORKSPACE), "-h", "127.0.0.1", "-p", str(port)]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "dagster",
+        "dev",
+        "-w",
+        str(_WORKSPACE),
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
     process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own arguments
     try:
         code = process.wait()

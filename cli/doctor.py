@@ -13,7 +13,10 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(as_json: Json = False) -> None:
-    """Look at settings, home, warehouse, policy, Mono and Dagster; what is not ok comes with what to do."""
+    """See whether this installation is sound.
+
+    Looks at settings, home, policy, warehouse, Dagster and Mono; what is not ok comes with what to do.
+    """
     from cli.diagnosis import examine
     from cli.output import emit, say
 

@@ -32,7 +32,10 @@ def sandbox(
     latency: Annotated[float, typer.Option(help="Seconds before each answer.", min=0)] = 0.0,
     out: Annotated[Path | None, typer.Option(help="Folder for the truth; left out: sandbox in the home.")] = None,
 ) -> None:
-    """Serve a Mono of invented accounts; true labels and invoices are kept apart in files."""
+    """Serve a Mono of invented accounts.
+
+    Its true labels and its tenants' invoices are kept apart, in files.
+    """
     from resources.errors import ConfigurationError
     from resources.settings import load_settings
     from sandbox.faults import Faults
@@ -53,7 +56,10 @@ def dev(
     port: Annotated[int, typer.Option(help="The port of Dagster's page.", min=1, max=65535)] = 3000,
     sandbox_port: Annotated[int, typer.Option(help="The port of the sandbox.", min=0, max=65535)] = PORT,
 ) -> None:
-    """Start Dagster's page and daemon on the home, and the sandbox where no Mono is set."""
+    """Start Dagster's page, its daemon and a sandbox.
+
+    The sandbox is started where the settings name no Mono that would answer.
+    """
     from cli.development import serve_all
 
     serve_all(port, sandbox_port)

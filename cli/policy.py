@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.options import Json
-from cli.output import emit, say
+from cli.output import emit, say, table
 
 group = typer.Typer(help="The policy: every tunable number and word of the rules.", no_args_is_help=True)
 
@@ -32,6 +32,21 @@ def show(as_json: Json = False) -> None:
         return
     say(f"# {source}, hash {policy.hash}")
     say(policy.canonical.rstrip("\n"))
+
+
+@group.command()
+def history(as_json: Json = False) -> None:
+    """List the policies that ever decided, the newest first."""
+    from cli.session import begin
+    from resources.warehouse import policies
+
+    with begin().warehouse.read() as con:
+        found = policies.history(con).to_dicts()
+    if as_json:
+        emit(found)
+        return
+    names = ["policy_hash", "name", "first_used_at", "decisions"]
+    say(table(names, ([each[name] for name in names] for each in found), right=("decisions",)))
 
 
 @group.command()

@@ -42,8 +42,11 @@ def print_sync(report: SyncReport) -> None:
 
 def warn_of_accounts(report: SyncReport) -> bool:
     """Name the accounts that failed and why on standard error; whether there were any."""
+    alike: dict[str | None, list[str]] = defaultdict(list)
     for each in report.failed:
-        warn(f"kobosift: account {each.account_id}: {each.error}")
+        alike[each.error].append(each.account_id)
+    for error, accounts in alike.items():
+        warn(f"kobosift: account{'s' if len(accounts) > 1 else ''} {', '.join(accounts)}: {error}")
     return bool(report.failed)
 
 

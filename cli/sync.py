@@ -23,7 +23,10 @@ def sync(
     full: Annotated[bool, typer.Option("--full", help="Read each account's whole history anew.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Pull what is new from Mono, account by account; one that fails stops no other, and ends this with 1."""
+    """Pull what is new from Mono, account by account.
+
+    One that fails stops no other, and ends this with status 1.
+    """
     first, last = days(start, end)
     from cli import reports
     from cli.output import emit

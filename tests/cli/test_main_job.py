@@ -136,6 +136,12 @@ def test_sql_reads_and_does_nothing_else(town: Town) -> None:
         assert result.err.startswith("kobosift: ")
 
 
+def test_the_policies_that_decided_are_listed(town: Town) -> None:
+    told = town.done("policy", "history", "--json").document
+    assert [(each["name"], each["decisions"]) for each in told] == [("ng-default", len(town.world.truth()))]
+    assert told[0]["policy_hash"] in town.done("policy", "history").out
+
+
 def test_the_accounts_are_listed_with_their_state(town: Town) -> None:
     told = {each["account_id"]: each for each in town.done("accounts", "list", "--json").document}
     for account in town.world.accounts:
