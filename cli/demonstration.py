@@ -43,7 +43,7 @@ def show() -> bool:
     with Sandbox(world) as sandbox:
         say(f"A Mono of invented accounts runs at {sandbox.url}: {len(world.account_ids)} accounts, {DAYS} days.")
         session = begin(prepared(at_sandbox(settings, sandbox.url)))
-        _refuse_a_home_of_others(session, world)
+        refuse_a_home_of_others(session, world)
         write_truth(world, settings.kobosift_home / "sandbox")
         link_world(session, world)
         with open_runs(Wishes(accounts=frozenset(world.account_ids)), session) as runs:
@@ -63,8 +63,8 @@ def show() -> bool:
     return not any(failed)
 
 
-def _refuse_a_home_of_others(session: Session, world: World) -> None:
-    """Keep invented money away from real money.
+def refuse_a_home_of_others(session: Session, world: World) -> None:
+    """See that invented money is kept away from real money.
 
     Raises:
         ConfigurationError: accounts are linked in the home that are not the sandbox's.
@@ -73,7 +73,7 @@ def _refuse_a_home_of_others(session: Session, world: World) -> None:
         linked = accounts.listed(con, linked_only=True)
     if others := [account for account in linked if account.account_id not in world.account_ids]:
         raise ConfigurationError(
-            f"this home has {len(others)} linked accounts of its own, and the demo's lines are invented: "
+            f"this home has {len(others)} linked accounts of its own, and the sandbox's are invented: "
             "set KOBOSIFT_HOME to another folder for it."
         )
 

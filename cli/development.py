@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from cli.demonstration import SANDBOX_KEY, link_world, newest_world
+from cli.demonstration import SANDBOX_KEY, link_world, newest_world, refuse_a_home_of_others
 from cli.output import say
 from cli.session import Session, begin
 from pipelines.instance import prepare
@@ -78,6 +78,7 @@ def _sandbox_unless_set(session: Session, port: int) -> Iterator[dict[str, str]]
         yield {}
         return
     world = newest_world()
+    refuse_a_home_of_others(session, world)
     with ExitStack() as stack:
         try:
             sandbox = stack.enter_context(Sandbox(world, port=port))
