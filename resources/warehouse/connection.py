@@ -53,7 +53,7 @@ class Warehouse:
         self._kind, _, self._place = catalog.partition(":")
         self._data = data
         self._spill = home / "tmp"
-        self._instance: tuple[int, duckdb.DuckDBPyConnection] | None = None
+        self._instances: dict[bool, tuple[int, duckdb.DuckDBPyConnection]] = {}  # by whether it is sealed
         self._opening = threading.Lock()
 
     @contextmanager
@@ -81,13 +81,11 @@ class Warehouse:
             WarehouseError: the catalogue cannot be opened.
 
         """
-        self._refuse_missing_places()
-        con = self._attached(read_only=True)
+        con = self._cursor(sealed=True)
         try:
-            seal(con, self._data)
-            con.execute(f"USE {CATALOG}")
             yield con
         except duckdb.Error as error:
+            self._forget_broken(error)
             raise readable(error) from error
         finally:
             con.close()
@@ -149,9 +147,10 @@ class Warehouse:
     def close(self) -> None:
         """Let go of the catalogue; the next read or write opens it again."""
         with self._opening:
-            if self._instance is not None and self._instance[0] == os.getpid():
-                self._instance[1].close()
-            self._instance = None
+            for process, con in self._instances.values():
+                if process == os.getpid():
+                    con.close()
+            self._instances.clear()
 
     def _once(self, work: Callable[[duckdb.DuckDBPyConnection], T], run_id: str, note: str) -> T:
         con = self._cursor()
@@ -199,11 +198,13 @@ class Warehouse:
         finally:
             lock.release()
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
+    def _cursor(self, *, sealed: bool = False) -> duckdb.DuckDBPyConnection:
         with self._opening:
-            if self._instance is None or self._instance[0] != os.getpid():  # a forked process opens its own
-                self._instance = (os.getpid(), self._opened())
-            con = self._instance[1].cursor()
+            process, instance = self._instances.get(sealed, (None, None))
+            if instance is None or process != os.getpid():  # a forked process opens its own
+                instance = self._sealed() if sealed else self._opened()
+                self._instances[sealed] = (os.getpid(), instance)
+            con = instance.cursor()
         try:
             con.execute(f"USE {CATALOG}")
         except duckdb.Error as error:
@@ -221,6 +222,12 @@ class Warehouse:
                 return self._attached()
         self._refuse_missing_places()
         return self._attached()
+
+    def _sealed(self) -> duckdb.DuckDBPyConnection:
+        self._refuse_missing_places()
+        con = self._attached(read_only=True)
+        seal(con, self._data)
+        return con
 
     def _attached(self, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
         try:
