@@ -53,7 +53,7 @@ RAILS = (
         pattern=rf"^TRANSFER BETWEEN CUSTOMERS(?P<before>.*?) FROM {_NAME_TO_END}",
     ),
     Rail("outward", ("outward transfer to ",), pattern=rf" - {_NAME_TO_END}"),
-    Rail("instant_outward", ("nibss instant payment outward ",), pattern=rf"OUTWARD \d+\s+{_NAME_TO_END}"),
+    Rail("instant_outward", ("nibss instant payment outward ",), pattern=r"OUTWARD \d+\s+(?P<name>\S.*)$"),
     Rail("glued", ("nxg :trf", "nxg:trf"), pattern=r"^NXG ?:TRF(?P<before>.*)FRM(?P<name>.*)$"),
     Rail("cash_by", ("csh deposit by:",), pattern=r"BY:(?P<name>[^|]*)(?:\|(?P<after>.*))?$"),
     Rail("cash", ("deposit cash (local currency)-",), pattern=r"\)-(?P<name>.*)$"),

@@ -15,6 +15,7 @@ import polars as pl
 from rules import rails
 from rules.distinct import per_distinct
 from rules.lists import Lists
+from rules.money import NO_CURRENCY
 from rules.policy import Policy, floor_of
 from rules.references import first_matching_token, first_numbered_token
 from rules.text import BREAK, TermList, normalised, place_of, word_form
@@ -234,7 +235,7 @@ def _with_bits(lines: pl.LazyFrame, *, policy: Policy, now: datetime) -> pl.Lazy
     pending = pl.col("status") == "pending"
     held = {
         Signal.CREDIT: pl.col("direction") == "credit",
-        Signal.CURRENCY_KNOWN: pl.col("currency").is_not_null(),
+        Signal.CURRENCY_KNOWN: pl.col("currency") != NO_CURRENCY,
         Signal.CURRENCY_INVOICED: pl.col("currency").is_in(policy.invoice_currencies),
         Signal.REFERENCE_PARSES: pl.col("_reference_parses"),
         Signal.SETTLED: pending.not_().fill_null(value=True),
