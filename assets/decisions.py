@@ -142,7 +142,7 @@ def _decide_batch(
         ),
         DECISIONS,
     )
-    replaced = decisions.replace(con, _stamped(decided, basis, trace_id))
+    replaced = decisions.replace(con, _stamped(decided, basis, trace_id), now)
     documents = draft_documents(_changed_eligible(con, lines, decided), policy).collect()
     made = drafts.follow(con, documents, now=now, trace_id=trace_id)
     rejected = rejections.follow(con)

@@ -34,6 +34,13 @@ WHERE d.policy_hash <> $policy_hash
     OR d.due_at <= $now
 """
 
+_OTHERS = """
+UNION
+SELECT organization_id, environment, day FROM transactions
+UNION
+SELECT organization_id, environment, day FROM decided_days
+"""
+
 
 @dataclass(frozen=True)
 class State:
@@ -54,8 +61,7 @@ def waiting(con: duckdb.DuckDBPyConnection, state: State, start: date | None, en
 
 def all_days(con: duckdb.DuckDBPyConnection, state: State, start: date | None, end: date | None) -> pl.DataFrame:
     """Every day that has lines or had, with the number of its lines, the earliest first."""
-    every = f"{_WAITING} UNION SELECT organization_id, environment, day FROM transactions"  # noqa: S608 - constants
-    return _counted(con, state, every, start, end)
+    return _counted(con, state, f"{_WAITING} {_OTHERS}", start, end)
 
 
 def _counted(

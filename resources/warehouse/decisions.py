@@ -7,6 +7,7 @@ Everything here works within an open transaction, on the days of the registered 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 import polars as pl
@@ -43,18 +44,19 @@ class Replaced:
     """In force before and no longer; their lines stand in the temporary table `gone_decisions`."""
 
 
-def replace(con: duckdb.DuckDBPyConnection, decided: pl.DataFrame) -> Replaced:
+def replace(con: duckdb.DuckDBPyConnection, decided: pl.DataFrame, now: datetime) -> Replaced:
     """Put the decisions of the batch's days in force; a decision that would only be said again stays as it was.
 
     Args:
         con: within a transaction.
         decided: the columns of table `decisions`, one row for every line of the batch's days.
+        now: when the decisions that they replace end.
     """
     con.register("new_decisions", decided.select(_COLUMNS).to_arrow())
     con.execute(_BEFORE)
     changed = con.execute(_CHANGED).fetchone()
     gone = con.execute(_GONE).fetchone()
-    con.execute(_KEEP_REPLACED)
+    con.execute(_KEEP_REPLACED, {"now": now})
     con.execute(_DELETE_REPLACED)
     con.execute("INSERT INTO decisions BY NAME SELECT * FROM changed_decisions")
     con.unregister("new_decisions")
@@ -83,7 +85,7 @@ ANTI JOIN new_decisions USING (account_id, transaction_id, day)
 """
 _KEEP_REPLACED = """
 INSERT INTO superseded_decisions BY NAME
-SELECT b.*, coalesce(c.decided_at, now()) AS superseded_at
+SELECT b.*, $now AS superseded_at
 FROM decisions_before AS b
 LEFT JOIN changed_decisions AS c USING (account_id, transaction_id, day)
 WHERE c.account_id IS NOT NULL

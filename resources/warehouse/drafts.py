@@ -34,15 +34,18 @@ def follow(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, *, now: date
     con.register("new_documents", documents.to_arrow())
     con.execute(_WANTED)
     con.execute(_EXISTING)
+    con.execute(_ELSEWHERE)
     created = _rows(con, _CREATE, values)
     con.execute(_MEND, values)
     con.execute(_CONTEST, {"now": now})
     withdrawn = _rows(con, _WITHDRAW, values)
+    if _rows(con, _MOVED):
+        con.execute(_MOVE)
     con.unregister("new_documents")
     return DraftCounts(created=created, withdrawn=withdrawn)
 
 
-def _rows(con: duckdb.DuckDBPyConnection, statement: str, values: dict[str, object]) -> int:
+def _rows(con: duckdb.DuckDBPyConnection, statement: str, values: dict[str, object] | None = None) -> int:
     row = con.execute(statement, values).fetchone()
     return int(row[0]) if row else 0
 
@@ -63,6 +66,14 @@ SEMI JOIN (
     SELECT account_id, transaction_id FROM gone_decisions
 ) AS touched USING (account_id, transaction_id)
 WHERE d.account_id IN (SELECT account_id FROM changed_decisions UNION SELECT account_id FROM gone_decisions)
+"""
+# Lines that moved to a day of another batch: what they need is said there.
+_ELSEWHERE = """
+CREATE OR REPLACE TEMP TABLE decided_elsewhere AS
+SELECT t.account_id, t.transaction_id FROM transactions AS t
+SEMI JOIN gone_decisions USING (account_id, transaction_id)
+ANTI JOIN changed_decisions USING (account_id, transaction_id)
+WHERE EXISTS (SELECT 1 FROM gone_decisions)
 """
 _CREATE = """
 INSERT INTO drafts BY NAME
@@ -91,24 +102,32 @@ MERGE INTO drafts USING (
             OR (e.kind, e.amount, e.currency) IS DISTINCT FROM (w.kind, w.amount, w.currency) AS contested
     FROM existing_drafts AS e
     LEFT JOIN wanted_drafts AS w USING (draft_id)
+    ANTI JOIN decided_elsewhere AS m ON e.account_id = m.account_id AND e.transaction_id = m.transaction_id
     WHERE e.status IN ('CONFIRMED', 'VALIDATED', 'SIGNED')
 ) AS e
 ON drafts.draft_id = e.draft_id AND drafts.account_id = e.account_id AND drafts.day = e.day
 WHEN MATCHED AND drafts.contested <> e.contested THEN UPDATE SET contested = e.contested, updated_at = $now
 """
-# A line that moved to a day of another batch is decided there: its draft stays for it. One decided here has its answer.
 _WITHDRAW = """
 MERGE INTO drafts USING (
     SELECT e.draft_id, e.account_id, e.day FROM existing_drafts AS e
     ANTI JOIN wanted_drafts USING (draft_id)
-    ANTI JOIN (
-        SELECT t.account_id, t.transaction_id FROM transactions AS t
-        SEMI JOIN gone_decisions USING (account_id, transaction_id)
-        ANTI JOIN changed_decisions USING (account_id, transaction_id)
-        WHERE EXISTS (SELECT 1 FROM gone_decisions)
-    ) AS moved USING (account_id, transaction_id)
+    ANTI JOIN decided_elsewhere USING (account_id, transaction_id)
     WHERE e.status = 'DRAFT'
 ) AS e
 ON drafts.draft_id = e.draft_id AND drafts.account_id = e.account_id AND drafts.day = e.day
 WHEN MATCHED THEN UPDATE SET status = 'WITHDRAWN', updated_at = $now, trace_id = $trace_id
+"""
+# A draft stands on its line's day whoever has it in hand, so that whoever looks for it finds it; the document stays.
+_MOVED = """
+CREATE OR REPLACE TEMP TABLE moved_drafts AS
+SELECT e.draft_id, e.account_id, e.day AS old_day, c.day
+FROM existing_drafts AS e
+JOIN changed_decisions AS c USING (account_id, transaction_id)
+WHERE c.day <> e.day
+"""
+_MOVE = """
+MERGE INTO drafts USING moved_drafts AS m
+ON drafts.draft_id = m.draft_id AND drafts.account_id = m.account_id AND drafts.day = m.old_day
+WHEN MATCHED THEN UPDATE SET day = m.day
 """
