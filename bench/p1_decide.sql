@@ -89,7 +89,9 @@ likely AS (
     SELECT organization_id, environment, account_id, transaction_id, party, party_words, said, low, ref
     FROM found
     WHERE regexp_matches(party_words, $exact_parties) OR regexp_matches(low, $narration_starts)
-        OR regexp_matches(lower(coalesce(party, '')), $party_starts) OR regexp_matches(low, $narration_any) OR ref IS NOT NULL
+        OR regexp_matches(lower(coalesce(party, '')), $party_starts) OR regexp_matches(low, $narration_any)
+        OR regexp_replace(upper(ref), '[^\p{L}\p{Nd}]', '', 'g')
+            IN (SELECT form FROM read_parquet($entries) WHERE field = 'reference')
 ),
 verdicts AS (
     SELECT l.account_id, l.transaction_id,
