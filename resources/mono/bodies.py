@@ -65,6 +65,14 @@ def decode(body: bytes) -> object:
     return without_bvn(value) if b"bvn" in body.lower() else value
 
 
+def decode_strictly(body: bytes) -> object:
+    """Decode JSON as `decode` does, and nothing that is not JSON: no NaN, no infinity."""
+    try:
+        return without_bvn(_strict_decoder.decode(body.decode("utf-8-sig")))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def without_bvn(value: object) -> object:
     """Cut every BVN in a decoded body to its last four digits, under its own key or named in a text."""
     if isinstance(value, dict):
@@ -203,5 +211,11 @@ def _whole(text: str) -> int | str:
     return int(text) if len(text) <= 100 else text
 
 
+def _no_constant(text: str) -> object:
+    message = f"{text} is not JSON"
+    raise ValueError(message)
+
+
 _decoder = json.JSONDecoder(parse_float=_exact, parse_constant=str)
 _patient_decoder = json.JSONDecoder(parse_float=_exact, parse_constant=str, parse_int=_whole)
+_strict_decoder = json.JSONDecoder(parse_float=_exact, parse_constant=_no_constant, parse_int=_whole)
