@@ -95,7 +95,7 @@ def decide_days(
         choose = day_tables.waiting if only_stale else day_tables.all_days
         chosen = choose(con, basis.state, start, end)
     report = DecideReport()
-    for batch in _batches(chosen):
+    for batch in day_batches(chosen):
 
         def work(con: duckdb.DuckDBPyConnection, batch: pl.DataFrame = batch) -> DecideReport:
             return _decide_batch(con, batch, basis, policy, trace_id)
@@ -120,7 +120,7 @@ def _tenant_states(list_states: dict[tuple[str, str], str], invoice_states: dict
     return pl.DataFrame(rows, schema=day_tables.STATES, orient="row")
 
 
-def _batches(chosen: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def day_batches(chosen: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """The days in order, as many together as make about `LINES_A_BATCH` lines."""
     number = (pl.col("lines").cum_sum() - pl.col("lines")) // LINES_A_BATCH
     for _, batch in chosen.with_columns(batch=number).group_by("batch", maintain_order=True):

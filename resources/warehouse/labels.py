@@ -1,9 +1,17 @@
-"""Table `labels`: what people say a transaction is, `business` or `personal`; the newest word of each person counts."""
+"""Table `labels`: what people say a transaction is, `business` or `personal`; the newest word of each person counts.
+
+Also which lines to label next: how many of each stratum there are, and which of them are drawn by lot.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 import duckdb
 import polars as pl
+
+from rules.sampling import STRATA
 
 
 def upsert(con: duckdb.DuckDBPyConnection, labels: pl.DataFrame) -> None:
@@ -17,6 +25,127 @@ def upsert(con: duckdb.DuckDBPyConnection, labels: pl.DataFrame) -> None:
     con.unregister("new_labels")
 
 
+@dataclass(frozen=True)
+class Imported:
+    """What became of the labels of a file."""
+
+    new: int
+    changed: int
+    unchanged: int
+    unknown: int
+    """Of lines that are not in the warehouse: nothing is kept of them."""
+
+
+def take_in(con: duckdb.DuckDBPyConnection, labels: pl.DataFrame, now: datetime) -> Imported:
+    """Merge the labels of lines that are there; a label that only says again what it said stays as it was.
+
+    Args:
+        con: within a transaction.
+        labels: `account_id`, `transaction_id`, `label`, `labelled_by`, one row a line and person.
+        now: when they were given.
+    """
+    con.register("given_labels", labels.to_arrow())
+    known = con.execute(_KNOWN).pl()
+    con.unregister("given_labels")
+    fresh = known.filter(pl.col("before").ne_missing(pl.col("label")))
+    if len(fresh):
+        upsert(con, fresh.drop("before").with_columns(labelled_at=pl.lit(now)))
+    changed = len(fresh.filter(pl.col("before").is_not_null()))
+    return Imported(len(fresh) - changed, changed, len(known) - len(fresh), len(labels) - len(known))
+
+
 def all_labels(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Read every label, in the order of account, transaction and time."""
     return con.execute("SELECT * FROM labels ORDER BY account_id, transaction_id, labelled_at, labelled_by").pl()
+
+
+def strata(con: duckdb.DuckDBPyConnection, *, second_by: str | None = None) -> pl.DataFrame:
+    """How many lines there are to label, by outcome, detail and band of amounts (powers of ten), as `STRATA`.
+
+    Args:
+        con: an open connection.
+        second_by: of the lines that others have labelled, those that this person has not; else those nobody has.
+    """
+    query = f"WITH candidates AS ({_CANDIDATES})"
+    query += " SELECT outcome, detail, band, count(*) AS lines FROM candidates GROUP BY ALL ORDER BY ALL"
+    return con.execute(query, {"second_by": second_by}).pl().cast(STRATA)
+
+
+def draw(
+    con: duckdb.DuckDBPyConnection, drawn: pl.DataFrame, random_rejections: int, seed: int, second_by: str | None = None
+) -> pl.DataFrame:
+    """Draw lines by lot: the same seed draws the same from the same lines.
+
+    Args:
+        con: an open connection.
+        drawn: `STRATA` with `drawn`, how many of each stratum.
+        random_rejections: how many from all rejected lines alike, besides.
+        seed: of the lot.
+        second_by: as in `strata`.
+
+    Returns:
+        What a person needs to label a line, and nothing of what was decided but in `outcome`, `detail` and `band`.
+    """
+    con.register("wanted_strata", drawn.to_arrow())
+    values = {
+        "second_by": second_by,
+        "seed": str(seed),
+        "random": random_rejections,
+        "size": int(drawn["drawn"].sum()),
+    }
+    found = con.execute(_DRAW.replace("__CANDIDATES__", _CANDIDATES), values).pl()
+    con.unregister("wanted_strata")
+    return found
+
+
+_KNOWN = """
+SELECT t.organization_id, t.environment, g.account_id, g.transaction_id, g.label, g.labelled_by, l.label AS before
+FROM given_labels AS g
+JOIN (
+    SELECT account_id, transaction_id, any_value(organization_id) AS organization_id,
+        any_value(environment) AS environment
+    FROM transactions
+    WHERE account_id IN (SELECT account_id FROM given_labels)
+    GROUP BY ALL
+) AS t USING (account_id, transaction_id)
+LEFT JOIN labels AS l USING (account_id, transaction_id, labelled_by)
+"""
+_CANDIDATES = """
+    SELECT t.*, d.outcome, d.detail, CAST(length(CAST(t.amount AS VARCHAR)) AS TINYINT) AS band
+    FROM transactions AS t
+    JOIN decisions AS d USING (account_id, transaction_id, day)
+    ANTI JOIN (
+        SELECT account_id, transaction_id FROM labels WHERE labelled_by = coalesce($second_by, labelled_by)
+    ) AS done USING (account_id, transaction_id)
+    WHERE $second_by IS NULL
+        OR (t.account_id, t.transaction_id) IN (SELECT (account_id, transaction_id) FROM labels)
+"""
+_DRAW = """
+WITH candidates AS (
+    SELECT *, md5(concat_ws(chr(31), $seed, account_id, transaction_id)) AS lot FROM (__CANDIDATES__)
+),
+random_rejections AS (
+    SELECT account_id, transaction_id FROM candidates WHERE outcome = 'rejected'
+    ORDER BY md5(lot), account_id, transaction_id LIMIT $random
+),
+ranked AS (
+    SELECT c.account_id, c.transaction_id, c.lot, w.drawn,
+        row_number() OVER (PARTITION BY c.outcome, c.detail, c.band ORDER BY c.lot, c.account_id, c.transaction_id)
+            AS place
+    FROM candidates AS c
+    JOIN wanted_strata AS w USING (outcome, detail, band)
+    ANTI JOIN random_rejections AS r USING (account_id, transaction_id)
+),
+drawn AS (
+    SELECT account_id, transaction_id FROM random_rejections
+    UNION ALL
+    (SELECT account_id, transaction_id FROM ranked ORDER BY place > drawn, lot LIMIT $size)
+)
+SELECT c.account_id, c.transaction_id, c.day, c.direction, c.amount, coalesce(c.currency, a.currency) AS currency,
+    c.narration, c.description, c.counterparty, c.reference, array_to_string(c.tags, ', ') AS tags,
+    c.outcome, c.detail, c.band
+FROM candidates AS c
+SEMI JOIN drawn USING (account_id, transaction_id)
+LEFT JOIN accounts AS a USING (account_id)
+ORDER BY c.lot
+"""

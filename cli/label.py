@@ -1,0 +1,123 @@
+"""`kobosift label`: what people say of lines, and which lines to ask them about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import Json
+from cli.output import emit, say, table
+
+group = typer.Typer(help="Labels: what people say a line is, business or personal.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command."""
+    app.add_typer(group, name="label")
+
+
+@group.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV, JSON or Parquet: account_id, transaction_id, label.")],
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="WHO", help="Who labelled, where the file has no labelled_by.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take in labels (business, or personal or not_business), all of a file or nothing.
+
+    The newest label of each person counts; rows without one are left out.
+    """
+    from assets.labelling import import_labels
+    from cli.session import begin
+
+    session = begin()
+    report = import_labels(session.warehouse, session.clock, file, by=by, run_id=session.command_id)
+    if as_json:
+        emit(vars(report))
+        return
+    say(
+        f"{report.new:,} labels are new, {report.changed:,} changed, {report.unchanged:,} were there; "
+        f"{report.blank:,} of {report.rows:,} rows have none yet."
+    )
+    if report.unknown:
+        say(f"{report.unknown:,} are of lines that are not in the warehouse, and were left out.")
+
+
+@group.command()
+def sample(
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .csv, .xlsx or .parquet file to write.")],
+    size: Annotated[int, typer.Option("--size", min=1, max=100_000, help="How many lines.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed draws the same lines.")] = 1,
+    rejections: Annotated[
+        float, typer.Option("--rejections", min=0.0, max=1.0, help="The part drawn from all rejections alike.")
+    ] = 0.3,
+    second: Annotated[
+        bool, typer.Option("--second", help="Lines that others have labelled and --by has not, for a second opinion.")
+    ] = False,
+    by: Annotated[str | None, typer.Option("--by", metavar="WHO", help="Who will label.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw lines to label: some of every outcome, reason and size of amount, and always some rejections by chance.
+
+    What was decided is not in the file, so that nobody labels by it. Fill the column label, then kobosift label import.
+    """
+    if second and not by:
+        raise typer.BadParameter("--second needs --by: whose second opinion it is")
+    from assets.labelling import draw_sample
+    from cli.session import begin
+
+    report = draw_sample(
+        begin().warehouse, out, size=size, seed=seed, rejections_share=rejections, second_by=by if second else None
+    )
+    if as_json:
+        emit({**vars(report), "file": str(out)})
+        return
+    rows = [
+        [each["outcome"], each["detail"], _band(int(str(each["band"]))), f"{each['lines']:,}", f"{each['drawn']:,}"]
+        for each in report.strata
+    ]
+    say(table(["outcome", "detail", "amount", "lines", "drawn"], rows, right=("lines", "drawn")))
+    say()
+    say(f"{report.lines:,} lines are in {out}, {report.random_rejections:,} of them drawn from all rejections alike.")
+    for outcome, margin in report.margins.items():
+        if margin is not None:
+            say(f"Once labelled, they tell the share of business among {outcome} lines to within ±{margin:.1%} (95 %).")
+
+
+def _band(digits: int) -> str:
+    """A band of amounts in words: the power of ten in major units that its amounts reach."""
+    return "below 1" if digits <= 2 else f"from {10 ** (digits - 3):,}"
+
+
+@group.command()
+def agreement(as_json: Json = False) -> None:
+    """Tell how far every two people agree on the lines that both have labelled, and where they do not."""
+    from cli.session import begin
+    from resources.warehouse import labels
+    from rules.labels import agreement as agreed
+    from rules.labels import disagreements
+
+    with begin().warehouse.read() as con:
+        known = labels.all_labels(con)
+    pairs, disputed = agreed(known), disagreements(known)
+    if as_json:
+        emit({"pairs": [vars(each) for each in pairs], "disputed": disputed.to_dicts()})
+        return
+    if not pairs:
+        say("No line is labelled by two people: kobosift label sample --second --by WHO draws lines to ask a second.")
+        return
+    rows = [
+        [each.one, each.other, f"{each.lines:,}", f"{each.agreed / each.lines:.1%}", _kappa(each.kappa)]
+        for each in pairs
+    ]
+    say(table(["one", "other", "lines", "agree", "kappa"], rows, right=("lines", "agree", "kappa")))
+    if len(disputed):
+        say()
+        say(table(["account", "transaction", "who says what"], disputed.iter_rows()))
+
+
+def _kappa(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"

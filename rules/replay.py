@@ -1,0 +1,234 @@
+"""Replay: what a policy would say of lines that are decided already, beside what stands of each (nothing is written).
+
+Both sides are the decision table's word on eligibility. A line that was eligible and then rejected because of the
+invoice it pays (a row of settlement) counts as eligible on both sides: the same policy flips nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from rules.eligibility import judged, table
+from rules.labels import BUSINESS, PERSONAL
+from rules.lists import Lists
+from rules.metrics import Tally, cannot_know, figures
+from rules.policy import Policy
+from rules.reasons import Outcome
+from rules.signals import Signal, held_in, signals
+
+ELIGIBLE = Outcome.ELIGIBLE.value
+"""How a cell of the matrix names an eligible line; `held` a held one, `reason/detail` a rejected one."""
+NAIRA = "NGN"
+MINUTES_A_LINE = 2.0
+"""How long a person looks at an eligible line, unless somebody says otherwise."""
+
+BEFORE = ("rule", "outcome", "reason", "detail", "score", "signals")
+"""What `replayed` reads of the decision that stands, each name with `before_` in front."""
+
+_CELL = ["from", "to", "currency", "label", "draft_status"]
+_CONFIRMED = ("CONFIRMED", "VALIDATED", "SIGNED")
+_SEEN = (
+    "business_term",
+    "personal_term",
+    "refund_term",
+    "reversal_term",
+    "company_term",
+    "reference",
+    "deny_entry",
+    "allow_entry",
+)
+
+
+def replayed(
+    lines: pl.LazyFrame, *, policy: Policy, entries: pl.DataFrame, invoices: pl.DataFrame, now: datetime
+) -> pl.LazyFrame:
+    """Say what a policy would decide of lines, beside what stands.
+
+    Args:
+        lines: the columns of `contracts.TRANSACTIONS`, `before_` of each of `BEFORE` (nulls where nothing is decided),
+            `label` and `draft_status` (nulls where there is none).
+        policy: the policy that is tried.
+        entries: allow and deny entries of any tenants.
+        invoices: the invoice numbers of any tenants.
+        now: the time of the replay.
+
+    Returns:
+        The lines with what `judged` adds, and `from` and `to`: what stands (null: nothing) and what would.
+
+    """
+    lists = Lists.in_force(entries, now)
+    shown = signals(lines, policy=policy, lists=lists, invoices=invoices, now=now)
+    return judged(shown, policy).with_columns(to=standing(policy), **{"from": standing(policy, "before_")})
+
+
+def standing(policy: Policy, prefix: str = "") -> pl.Expr:
+    """What a decision says of eligibility: `eligible`, `held` or `reason/detail`; null where there is none."""
+    rows_that_pass = sorted({row.number for row in table(policy.points) if row.outcome is Outcome.ELIGIBLE})
+    outcome, reason, detail = (pl.col(f"{prefix}{name}") for name in ("outcome", "reason", "detail"))
+    return (
+        pl.when(pl.col(f"{prefix}rule").is_in(rows_that_pass))
+        .then(pl.lit(ELIGIBLE))
+        .when(outcome == Outcome.REJECTED)
+        .then(pl.concat_str([reason, detail], separator="/"))
+        .otherwise(outcome)
+    )
+
+
+def cells(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """Count replayed lines and sum their amounts (minor units) by `from`, `to`, currency, label and draft."""
+    return lines.group_by(_CELL).agg(lines=pl.len().cast(pl.Int64), amount=pl.col("amount").sum())
+
+
+FLIPS = pl.Schema(
+    {
+        **dict.fromkeys(("organization_id", "environment", "account_id", "transaction_id"), pl.String()),
+        "day": pl.Date(),
+        "direction": pl.String(),
+        "amount": pl.Int64(),
+        **dict.fromkeys(("currency", "from", "to", "why", *_SEEN, "label", "draft_status"), pl.String()),
+    }
+)
+"""The columns of `flips`."""
+
+
+def flips(lines: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """The replayed lines that the policy would decide otherwise, with why: the columns of `FLIPS`."""
+    basis = ["before_rule", "rule", "before_score", "score", "before_signals", "signals"]
+    found = lines.filter(pl.col("from") != pl.col("to"))
+    kinds = found.select(basis).unique()
+    whys = [why(row, policy.points.minimum) for row in kinds.iter_rows(named=True)]
+    told = kinds.with_columns(why=pl.Series(whys, dtype=pl.String))
+    return found.join(told, on=basis, how="left", nulls_equal=True, maintain_order="left").select(FLIPS.names())
+
+
+def why(row: Mapping[str, Any], minimum: int) -> str:
+    """Why one line is decided otherwise, in words.
+
+    Args:
+        row: `rule`, `score` and `signals`, and each with `before_`.
+        minimum: the points that the policy asks for.
+
+    """
+    before, after = int(row["before_signals"]), int(row["signals"])
+    told = []
+    if gained := held_in(after & ~before):
+        told.append(f"now seen: {_named(gained)}")
+    if lost := held_in(before & ~after):
+        told.append(f"no longer seen: {_named(lost)}")
+    if row["score"] != row["before_score"]:
+        told.append(f"{row['score']} points instead of {row['before_score']}")
+    if 12 in (row["rule"], row["before_rule"]):
+        told.append(f"{row['score']} points are {'below' if row['score'] < minimum else 'not below'} {minimum}")
+    return f"row {row['before_rule']} decided, row {row['rule']} would: {'; '.join(told) or 'another row comes first'}"
+
+
+def _named(found: list[Signal]) -> str:
+    return ", ".join(signal.column.replace("_", " ") for signal in found)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A replay in figures."""
+
+    lines: int
+    """Lines that are decided, and were replayed."""
+    undecided: int
+    """Lines that nothing stands of yet; they are in no other figure."""
+    flipped: int
+    matrix: list[dict[str, object]]
+    """`from`, `to`, `currency`, `lines`, `amount` (minor units); lines that stay as they are too."""
+    metrics: dict[str, object]
+    """`before` and `after` as `metrics.figures`; `cannot_know`, sentences on what the labels do not tell."""
+    drafts: dict[str, object]
+    """What becomes of drafts: `confirmed_contested`, `waiting_withdrawn` and `lines_newly_eligible`, each with `lines`
+    and `amounts` by currency."""
+    review_minutes: dict[str, float]
+    """`before` and `after`: the time to look at every eligible line."""
+
+
+def summary(counted: pl.DataFrame, minutes_a_line: float = MINUTES_A_LINE) -> Summary:
+    """Add the cells of all batches up.
+
+    Args:
+        counted: what `cells` gives, of one batch or several below each other.
+        minutes_a_line: how long a person looks at an eligible line.
+
+    """
+    summed = counted.group_by(_CELL).agg(pl.col("lines", "amount").sum())
+    decided = summed.filter(pl.col("from").is_not_null())
+    moved = decided.filter(pl.col("from") != pl.col("to"))
+    before, after = (tallies(decided, side) for side in ("from", "to"))
+    eligible = {side: _count(decided.filter(pl.col(side) == ELIGIBLE)) for side in ("from", "to")}
+    return Summary(
+        lines=_count(decided),
+        undecided=_count(summed) - _count(decided),
+        flipped=_count(moved),
+        matrix=_matrix(decided),
+        metrics={
+            "before": figures(*before),
+            "after": figures(*after),
+            "cannot_know": cannot_know(before[0]),
+        },
+        drafts=_drafts(moved),
+        review_minutes={"before": eligible["from"] * minutes_a_line, "after": eligible["to"] * minutes_a_line},
+    )
+
+
+def tallies(counted: pl.DataFrame, side: str) -> tuple[Tally, Tally]:
+    """The labelled lines, and those of them in naira by their amounts, against one side's decisions."""
+    said, naira = pl.col(side) == ELIGIBLE, pl.col("currency") == NAIRA
+
+    def total(name: str, label: str, *, eligible: bool) -> int:
+        of = counted.filter(pl.col("label") == label, said if eligible else ~said)
+        return int((of.filter(naira) if name == "amount" else of)[name].sum())
+
+    lines, money = (
+        Tally(
+            right=total(name, BUSINESS, eligible=True),
+            wrong=total(name, PERSONAL, eligible=True),
+            missed=total(name, BUSINESS, eligible=False),
+            left=total(name, PERSONAL, eligible=False),
+        )
+        for name in ("lines", "amount")
+    )
+    return lines, money
+
+
+def _count(counted: pl.DataFrame) -> int:
+    return int(counted["lines"].sum())
+
+
+def _matrix(decided: pl.DataFrame) -> list[dict[str, object]]:
+    """All lines by where they stand and would stand, those that move first, then by how many."""
+    key = ["from", "to", "currency"]
+    return (
+        decided.group_by(key)
+        .agg(pl.col("lines", "amount").sum())
+        .sort(
+            pl.col("from") == pl.col("to"),
+            pl.col("lines"),
+            *key,
+            descending=[False, True, False, False, False],
+            nulls_last=True,
+        )
+        .to_dicts()
+    )
+
+
+def _drafts(moved: pl.DataFrame) -> dict[str, object]:
+    gone = moved.filter(pl.col("from") == ELIGIBLE)
+    return {
+        "confirmed_contested": _sums(gone.filter(pl.col("draft_status").is_in(_CONFIRMED))),
+        "waiting_withdrawn": _sums(gone.filter(pl.col("draft_status") == "DRAFT")),
+        "lines_newly_eligible": _sums(moved.filter(pl.col("to") == ELIGIBLE)),
+    }
+
+
+def _sums(counted: pl.DataFrame) -> dict[str, object]:
+    by_currency = counted.group_by("currency").agg(pl.col("amount").sum()).sort("currency")
+    return {"lines": _count(counted), "amounts": dict(by_currency.iter_rows())}

@@ -1,0 +1,165 @@
+"""Replaying and labelling on a real DuckLake: what it reads, that it writes nothing, and that it tells what comes."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import assets.decisions
+from assets.labelling import draw_sample, import_labels
+from assets.replays import Replay, Scope, replay
+from resources.clock import FixedClock
+from resources.errors import ConfigurationError, KobosiftError
+from rules.labels import LabelError
+from rules.policy import Policy, parse_policy
+from rules.replay import FLIPS
+from tests.assets.test_decisions import LATER, NOW, ONE, OTHER, SHIPPED, STRICT, Books, copied, row
+
+LOW = "personal_or_low_confidence/low_confidence"
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Iterator[Books]:
+    books = copied(tmp_path / "home")
+    yield books
+    books.warehouse.close()
+
+
+def tried(books: Books, policy: Policy, out: Path | None = None, **scope: object) -> Replay:
+    clock = FixedClock(LATER + timedelta(hours=1))
+    return replay(books.warehouse, policy=policy, clock=clock, scope=Scope(**scope), out=out)  # type: ignore[arg-type]
+
+
+def label(books: Books, tmp_path: Path, text: str, **by: str) -> object:
+    file = tmp_path / "labels.csv"
+    file.write_text(f"account_id,transaction_id,label\n{text}", encoding="utf-8")
+    return import_labels(books.warehouse, FixedClock(LATER), file, by=by.get("by"), run_id="a test")
+
+
+def test_the_policy_in_force_flips_nothing_over_all_history(books: Books) -> None:
+    books.add_entry("deny", "sahelia")
+    books.receive(row("a", "NIP/GTB/SAHELIA PLC/birthday"), row("p", "POS", status="pending", day=1))
+    books.decide()
+    told = tried(books, SHIPPED).summary
+    assert (told.lines, told.flipped, told.undecided) == (5, 0, 0)
+
+
+def test_a_replay_tells_what_deciding_then_writes_and_writes_nothing_itself(books: Books) -> None:
+    before = books.tables()
+    told = tried(books, STRICT)
+    assert books.tables() == before
+    books.decide(policy=STRICT)
+    standing = books.rows("SELECT account_id, transaction_id, reason || '/' || detail FROM decisions")
+    then = {(account, line): outcome for account, line, outcome in standing}
+    flipped = {(each["account_id"], each["transaction_id"]): each["to"] for each in told.examples.to_dicts()}
+    assert flipped == {(ONE.account_id, "a"): LOW}
+    assert then[ONE.account_id, "a"] == LOW
+    assert tried(books, STRICT).summary.flipped == 0
+    assert told.summary.drafts["waiting_withdrawn"] == {"lines": 1, "amounts": {"NGN": 500_000}}
+
+
+def test_batches_of_days_add_up_to_the_same(books: Books, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    whole = tried(books, STRICT, tmp_path / "whole.parquet")
+    monkeypatch.setattr(assets.decisions, "LINES_A_BATCH", 1)
+    parts = tried(books, STRICT, tmp_path / "parts.parquet")
+    assert parts.summary == whole.summary
+    assert parts.examples.equals(whole.examples)
+    assert pl.read_parquet(tmp_path / "whole.parquet").equals(pl.read_parquet(tmp_path / "parts.parquet"))
+
+
+def test_days_bound_a_replay(books: Books) -> None:
+    assert tried(books, STRICT, start=date(2026, 3, 3)).summary.lines == 1
+    assert tried(books, STRICT, end=date(2026, 3, 2)).summary.lines == 3
+    with pytest.raises(KobosiftError, match="no lines"):
+        tried(books, STRICT, start=date(2027, 1, 1))
+
+
+def test_what_stood_then_is_what_a_replay_as_of_then_compares_with(books: Books) -> None:
+    books.decide(policy=STRICT)
+    assert tried(books, STRICT, as_of=NOW).summary.flipped == 1
+    assert tried(books, SHIPPED, as_of=NOW).summary.flipped == 0
+    assert tried(books, SHIPPED).summary.flipped == 1
+    assert tried(books, SHIPPED, as_of=NOW - timedelta(days=1)).summary.undecided == 4
+
+
+def test_lines_that_came_since_are_told_apart(books: Books) -> None:
+    books.receive(row("new", "NIP/GTB/SAHELIA PLC/hello", 9))
+    told = tried(books, SHIPPED)
+    assert (told.summary.lines, told.summary.undecided, told.waiting_days) == (4, 1, 1)
+
+
+def test_lists_that_a_person_brings_are_judged_by(books: Books) -> None:
+    books.add_entry("deny", "sahelia")
+    with books.warehouse.read() as con:
+        entries = con.execute("SELECT * FROM list_entries").pl()
+    assert tried(books, SHIPPED).summary.flipped == 2
+    assert tried(books, SHIPPED, entries=entries.clear()).summary.flipped == 0
+
+
+def test_every_flipped_line_can_be_written_and_no_cell_is_a_formula(books: Books, tmp_path: Path) -> None:
+    personal = parse_policy('terms.personal = ["payment", "hello"]', "a test")
+    found = tried(books, personal, tmp_path / "flips.csv")
+    with (tmp_path / "flips.csv").open(encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    assert len(written) == found.summary.flipped > 0
+    assert list(written[0]) == FLIPS.names()
+    with pytest.raises(ConfigurationError, match="must end in"):
+        tried(books, personal, tmp_path / "flips.txt")
+
+
+def test_labels_are_taken_in_once_and_the_newest_of_a_person_counts(books: Books, tmp_path: Path) -> None:
+    first = label(books, tmp_path, "acc-1,a,business\nacc-1,b,personal\nacc-1,nowhere,personal\nacc-1,c,\n")
+    assert vars(first) == {"rows": 4, "blank": 1, "new": 2, "changed": 0, "unchanged": 0, "unknown": 1}
+    again = label(books, tmp_path, "acc-1,a,personal\nacc-1,b,not_business\n")
+    assert vars(again) == {"rows": 2, "blank": 0, "new": 0, "changed": 1, "unchanged": 1, "unknown": 0}
+    second = label(books, tmp_path, "acc-1,a,business\n", by="ada")
+    assert vars(second) == {"rows": 1, "blank": 0, "new": 1, "changed": 0, "unchanged": 0, "unknown": 0}
+    assert books.rows("SELECT label, labelled_by FROM labels WHERE transaction_id = 'a' ORDER BY ALL") == [
+        ("business", "ada"),
+        ("personal", "import"),
+    ]
+
+
+def test_a_file_with_a_fault_leaves_no_label(books: Books, tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match="row 2"):
+        label(books, tmp_path, "acc-1,a,business\nacc-1,b,perhaps\n")
+    with pytest.raises(KobosiftError, match="none of the 1 labelled lines"):
+        label(books, tmp_path, "acc-9,a,business\n")
+    assert books.rows("SELECT count(*) FROM labels") == [(0,)]
+
+
+def test_a_sample_is_drawn_by_its_seed_and_leaves_labelled_lines_out(books: Books, tmp_path: Path) -> None:
+    books.receive(*[row(f"s{number}", "POS hello", 6) for number in range(40)], account=OTHER)
+    books.decide()
+    label(books, tmp_path, "acc-1,a,business\n")
+    files = [tmp_path / f"{name}.csv" for name in ("one", "same", "other")]
+    reports = [
+        draw_sample(books.warehouse, out, size=12, seed=seed) for out, seed in zip(files, (1, 1, 2), strict=True)
+    ]
+    assert files[0].read_text("utf-8") == files[1].read_text("utf-8") != files[2].read_text("utf-8")
+    assert (reports[0].lines, reports[0].candidates, reports[0].random_rejections) == (12, 43, 4)
+    drawn = pl.read_csv(files[0])
+    assert len(drawn.unique(["account_id", "transaction_id"])) == 12
+    assert {"outcome", "detail"}.isdisjoint(drawn.columns)
+    assert ("acc-1", "a") not in set(drawn.select("account_id", "transaction_id").iter_rows())
+    assert sum(int(str(each["drawn"])) for each in reports[0].strata) == 12
+    assert draw_sample(books.warehouse, files[0], size=500, seed=1).lines == 43
+
+
+def test_a_filled_sample_comes_back_as_labels_and_a_second_person_is_asked_of_the_same(
+    books: Books, tmp_path: Path
+) -> None:
+    out = tmp_path / "sample.csv"
+    draw_sample(books.warehouse, out, size=2, seed=3)
+    pl.read_csv(out).with_columns(label=pl.lit("business"), labelled_by=pl.lit("ada")).write_csv(out)
+    report = import_labels(books.warehouse, FixedClock(LATER), out, by=None, run_id="a test")
+    assert report.new == 2
+    second = draw_sample(books.warehouse, out, size=10, seed=3, second_by="bola")
+    assert second.lines == 2
+    with pytest.raises(KobosiftError, match="ada has not"):
+        draw_sample(books.warehouse, out, size=10, seed=3, second_by="ada")

@@ -1,0 +1,100 @@
+"""Labels, replay and sweep at the prompt, on the sandbox's lines and its truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Town
+
+
+@pytest.fixture(scope="module")
+def labelled(town: Town) -> Town:
+    """The town once its truth is imported."""
+    truth = town.folder / "truth.parquet"
+    town.world.truth().write_parquet(truth)
+    told = town.done("label", "import", str(truth), "--json").document
+    assert told["new"] == len(town.world.truth())
+    return town
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> str:
+    file = tmp_path / "strict.toml"
+    file.write_text('name = "strict"\n[points]\nminimum = 100\n', encoding="utf-8")
+    return str(file)
+
+
+def test_before_there_are_labels_it_says_what_it_cannot_know(town: Town, strict: str) -> None:
+    told = town.done("replay", "--policy", strict)
+    assert "No line is labelled here" in told.out
+    assert "would flip" in told.out
+    assert town.done("label", "agreement").out.startswith("No line is labelled by two people")
+
+
+def test_a_sample_says_how_much_it_will_tell(town: Town) -> None:
+    told = town.done("label", "sample", "--out", "sample.xlsx", "--size", "40")
+    assert "40 lines are in sample.xlsx" in told.out
+    assert "eligible lines to within ±" in told.out
+    assert (town.folder / "sample.xlsx").stat().st_size > 0
+    assert town("label", "sample", "--out", "sample.txt").code == 2
+    assert town("label", "sample", "--out", "sample.csv", "--second").code == 2
+
+
+def test_labels_imported_again_change_nothing(labelled: Town) -> None:
+    again = labelled.done("label", "import", "truth.parquet", "--json").document
+    assert (again["new"], again["changed"]) == (0, 0)
+    assert again["unchanged"] == len(labelled.world.truth())
+
+
+def test_two_people_s_labels_are_held_against_each_other(labelled: Town) -> None:
+    said = labelled.world.truth().select("account_id", "transaction_id", "label").head(30)
+    said.write_csv(labelled.folder / "ada.csv")
+    labelled.done("label", "import", "ada.csv", "--by", "ada")
+    (pair,) = labelled.done("label", "agreement", "--json").document["pairs"]
+    assert (pair["one"], pair["other"], pair["lines"], pair["agreed"]) == ("ada", "import", 30, 30)
+    assert "100.0%" in labelled.done("label", "agreement").out
+
+
+def test_a_replay_of_the_policy_in_force_flips_nothing(labelled: Town) -> None:
+    shown = labelled.folder / "same.toml"
+    shown.write_text(labelled.done("policy", "show").out, encoding="utf-8")
+    told = labelled.done("replay", "--policy", str(shown), "--json").document
+    assert told["lines"] == len(labelled.world.truth())
+    assert told["flipped"] == 0
+    assert told["metrics"]["before"] == told["metrics"]["after"]
+
+
+def test_a_replay_tells_lines_and_naira_from_reason_to_reason(labelled: Town, strict: str) -> None:
+    told = labelled.done("replay", "--policy", strict, "--json", "--out", "flips.csv").document
+    assert told["flipped"] > 0
+    assert sum(cell["lines"] for cell in told["matrix"]) == told["lines"]
+    assert sum(cell["lines"] for cell in told["matrix"] if cell["from"] != cell["to"]) == told["flipped"]
+    assert {frozenset(cell) for cell in told["matrix"]} == {frozenset(["from", "to", "currency", "lines", "amount"])}
+    assert told["metrics"]["after"]["recall"] < told["metrics"]["before"]["recall"]
+    assert len(told["changes"]) == min(told["flipped"], 100)
+    assert "below 100" in told["changes"][0]["why"]
+    assert len((labelled.folder / "flips.csv").read_text("utf-8").splitlines()) == told["flipped"] + 1
+    read = labelled.done("replay", "--policy", strict)
+    assert "precision by naira" in read.out
+    assert "would be withdrawn" in read.out
+
+
+def test_mistakes_are_told_in_a_sentence(labelled: Town, strict: str) -> None:
+    (labelled.folder / "bad.csv").write_text("account_id,transaction_id,label\na,b,maybe\n", encoding="utf-8")
+    (labelled.folder / "torn.json").write_text("[{", encoding="utf-8")
+    (labelled.folder / "torn.parquet").write_bytes(b"PAR1")
+    for command, told in (
+        (("label", "import", "bad.csv"), "row 1: write business or personal"),
+        (("label", "import", "torn.json"), "is not the JSON file that its name says"),
+        (("label", "import", "torn.parquet"), "is not the PARQUET file"),
+        (("label", "import", "nowhere.csv"), "cannot be read"),
+        (("label", "import", "labels.docx"), "is no .csv, .json or .parquet file"),
+        (("replay", "--policy", "nowhere.toml"), "cannot be read"),
+        (("replay", "--policy", strict, "--as-of", "yesterday"), "--as-of is a day"),
+        (("replay", "--policy", strict, "--out", "flips.txt"), "must end in .csv, .xlsx or .parquet"),
+    ):
+        result = labelled(*command)
+        assert result.code == 2, (command, result)
+        assert told in result.err.replace("\n", " "), (command, result)

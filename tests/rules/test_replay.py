@@ -1,0 +1,136 @@
+"""Replay on small frames: nothing flips under the same policy, and what flips says why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rules.eligibility import decide
+from rules.policy import Policy
+from rules.replay import BEFORE, FLIPS, cells, flips, replayed, summary
+from tests.rules.scenarios import NOW, Line, entries_frame, entry, frame, invoices_frame, line, policy
+
+STRICT = policy("points.minimum = 100")
+COMPANY = "NIP/GTB/SAHELIA PLC/hello"
+ENTRIES = entries_frame([entry("deny", "counterparty", "contains", "okwuosa")])
+INVOICES = invoices_frame("INV-2041")
+
+narrations = st.sampled_from(
+    [
+        *(COMPANY, "NIP/GTB/ADA OKWUOSA/INVOICE PAYMENT", "NIP/UBA/ADA BELLO/gift", "RVSL/INVOICE", "POS hello", None),
+        *("NIP/UBA/ADA BELLO/INV-2041", "NIP/GTB/TOLULOPE ADE BAMIDURO/payment", "contract work", "refund of order"),
+    ]
+)
+lines = st.builds(
+    line,
+    narrations,
+    naira=st.sampled_from([1, 999, 1_000, 50_000]),
+    direction=st.sampled_from(["credit", "debit"]),
+    currency=st.sampled_from([None, "NGN", "USD", "XXX"]),
+    status=st.sampled_from(["settled", "pending", None]),
+    reference=st.sampled_from([None, "INV-7"]),
+)
+policies = st.builds(
+    lambda minimum, floor, company, days: policy(
+        f'points.minimum = {minimum}\nfloor.NGN = "{floor}"\npoints.company = {company}\npending.days = {days}'
+    ),
+    st.sampled_from([0, 20, 50, 80, 120]),
+    st.sampled_from(["0", "999.99", "1000", "60000"]),
+    st.sampled_from([0, 30, 60]),
+    st.sampled_from([1, 14]),
+)
+
+
+def stored(rows: list[Line], under: Policy, **labels: str) -> pl.DataFrame:
+    """Lines as they stand after deciding them."""
+    seen = frame(rows)
+    said = decide(seen.lazy(), policy=under, entries=ENTRIES, invoices=INVOICES, now=NOW).collect()
+    before = said.select("transaction_id", **{f"before_{name}": pl.col(name) for name in BEFORE})
+    label = pl.col("transaction_id").replace_strict(labels, default=None, return_dtype=pl.String)
+    return seen.join(before, on="transaction_id").with_columns(label=label, draft_status=pl.lit(None, dtype=pl.String))
+
+
+def tried(rows: pl.DataFrame, under: Policy) -> pl.DataFrame:
+    return replayed(rows.lazy(), policy=under, entries=ENTRIES, invoices=INVOICES, now=NOW).collect()
+
+
+def flipped(rows: pl.DataFrame, under: Policy) -> list[dict[str, Any]]:
+    return flips(tried(rows, under), under).to_dicts()
+
+
+@given(st.lists(lines, min_size=1, max_size=20), policies)
+@settings(max_examples=25, deadline=None)
+def test_a_replay_of_the_policy_that_decided_flips_nothing(rows: list[Line], under: Policy) -> None:
+    found = tried(stored(rows, under), under)
+    assert flips(found, under).is_empty()
+    told = summary(cells(found.lazy()).collect())
+    assert (told.lines, told.flipped, told.undecided) == (len(rows), 0, 0)
+    assert sum(int(str(cell["lines"])) for cell in told.matrix) == len(rows)
+
+
+@given(st.lists(lines, min_size=1, max_size=20), policies, policies)
+@settings(max_examples=25, deadline=None)
+def test_what_a_replay_tells_is_what_the_policy_then_decides(rows: list[Line], old: Policy, new: Policy) -> None:
+    found = tried(stored(rows, old), new)
+    then = tried(stored(rows, new), new)
+    assert found.sort("transaction_id")["to"].equals(then.sort("transaction_id")["from"])
+    told = summary(cells(found.lazy()).collect())
+    moved = flips(found, new)
+    assert told.flipped == len(moved)
+    assert moved.schema == FLIPS
+    assert sum(int(str(cell["amount"])) for cell in told.matrix) == sum(row["amount"] for row in rows)
+
+
+def test_a_flipped_line_says_which_row_decided_and_what_is_seen_now() -> None:
+    (raised,) = flipped(stored([line(COMPANY)], policy()), STRICT)
+    assert (raised["from"], raised["to"]) == ("eligible", "personal_or_low_confidence/low_confidence")
+    assert raised["why"] == "row 13 decided, row 12 would: 50 points are below 100"
+    (worded,) = flipped(stored([line(COMPANY)], policy()), policy('terms.personal = ["hello"]'))
+    assert worded["why"] == "row 13 decided, row 9 would: now seen: personal term"
+    assert worded["personal_term"] == "hello"
+
+
+def test_a_line_rejected_for_its_invoice_counts_as_eligible_on_both_sides() -> None:
+    settled = stored([line(COMPANY)], policy()).with_columns(
+        before_outcome=pl.lit("rejected"),
+        before_reason=pl.lit("reference_mismatch"),
+        before_detail=pl.lit("invoice_not_open"),
+    )
+    assert flipped(settled, policy()) == []
+    assert flipped(settled, STRICT)[0]["from"] == "eligible"
+
+
+def test_a_line_that_nothing_stands_of_is_counted_apart() -> None:
+    nothing = [pl.lit(None).cast(pl.Int64).alias(f"before_{name}") for name in ("rule", "score", "signals")]
+    texts = [pl.lit(None, dtype=pl.String).alias(f"before_{name}") for name in ("outcome", "reason", "detail")]
+    found = tried(stored([line(COMPANY)], policy()).with_columns(*nothing, *texts), policy())
+    told = summary(cells(found.lazy()).collect())
+    assert (told.lines, told.undecided, told.flipped, told.matrix) == (0, 1, 0, [])
+    assert flips(found, policy()).is_empty()
+
+
+def test_metrics_are_told_before_and_after_by_lines_and_by_naira() -> None:
+    rows = [line(COMPANY, naira=2_000) for _ in range(15)] + [line("NIP/UBA/ADA BELLO/gift") for _ in range(10)]
+    labels = {f"tx-{place}": "business" if place <= 15 else "personal" for place in range(1, 26)}
+    told = summary(cells(tried(stored(rows, policy(), **labels), STRICT).lazy()).collect(), 3.0)
+    before, after = told.metrics["before"], told.metrics["after"]
+    assert isinstance(before, dict)
+    assert isinstance(after, dict)
+    assert (before["precision"], before["recall"], after["recall"]) == (1.0, 1.0, 0.0)
+    assert after["precision"] is None
+    assert after["naira"]["missed"] == 15 * 2_000 * 100
+    assert told.metrics["cannot_know"] == []
+    assert told.review_minutes == {"before": 45.0, "after": 0.0}
+
+
+def test_drafts_that_would_be_withdrawn_or_contested_are_told() -> None:
+    rows = stored([line(COMPANY), line(COMPANY), line(COMPANY)], policy()).with_columns(
+        draft_status=pl.Series(["DRAFT", "CONFIRMED", None])
+    )
+    told = summary(cells(tried(rows, STRICT).lazy()).collect()).drafts
+    assert told["waiting_withdrawn"] == {"lines": 1, "amounts": {"NGN": 500_000}}
+    assert told["confirmed_contested"] == {"lines": 1, "amounts": {"NGN": 500_000}}
+    assert told["lines_newly_eligible"] == {"lines": 0, "amounts": {}}
