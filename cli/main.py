@@ -14,7 +14,7 @@ from pathlib import Path
 
 import typer
 
-from cli import accounts, books, decide, demo, doctor, explain, label, lists, local, policy, sync, tuning
+from cli import accounts, books, decide, demo, doctor, explain, label, lists, local, policy, serve, sync, tokens, tuning
 from cli.output import emit, warn
 
 app = typer.Typer(
@@ -26,7 +26,10 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, sync, decide, accounts, lists, explain, policy, label, tuning, books, doctor, local):
+for module in (
+    *(demo, sync, decide, accounts, lists, explain, policy, label, tuning, books),
+    *(tokens, serve, doctor, local),
+):
     module.register(app)
 
 

@@ -66,10 +66,11 @@ class Event:
 
 @dataclass(frozen=True)
 class Waiting:
-    """The events that wait to be processed, and the name of the one that waits longest."""
+    """The events that wait to be processed, and the names of the first and the last to arrive of them."""
 
     count: int
-    first: str | None
+    first: str | None = None
+    last: str | None = None
 
 
 def land(landing: Path, event: Event, scheme: Scheme, *, now: datetime) -> bool:
@@ -110,7 +111,7 @@ def land(landing: Path, event: Event, scheme: Scheme, *, now: datetime) -> bool:
 def waiting(landing: Path) -> Waiting:
     """Count the events that wait."""
     names = [path.name for path in (landing / WEBHOOKS).glob("*.json")]
-    return Waiting(len(names), min(names, default=None))
+    return Waiting(len(names), min(names, default=None), max(names, default=None))
 
 
 def tidy(landing: Path, *, now: datetime) -> None:

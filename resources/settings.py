@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     kobosift_environment: Literal["sandbox", "production"] = Field(
         default="sandbox", description="sandbox or production"
     )
+    kobosift_rate_limit: float = Field(
+        default=100.0, gt=0, le=100_000, description="requests per second and token, above 0"
+    )
 
     @field_validator("mono_webhook_secret")
     @classmethod

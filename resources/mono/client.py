@@ -126,7 +126,7 @@ class MonoClient:
         self._silent = False
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: Settings, *, retries: Retries | None = None) -> Self:
         """The client of the settings.
 
         Raises:
@@ -138,7 +138,12 @@ class MonoClient:
             rate_limit=settings.mono_rate_limit,
             concurrency=settings.mono_concurrency,
             realtime=settings.mono_realtime,
+            retries=retries,
         )
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._http.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -146,7 +151,7 @@ class MonoClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        await self.close()
 
     async def accounts(self, page: int = 1) -> dict[str, object]:
         """One page of all accounts linked to the app, as Mono words it."""

@@ -1,0 +1,117 @@
+"""The application: its routes, its insides and what surrounds every request, put together.
+
+Holds no route. `build_app` opens nothing that outlives the application but what it is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from gateway import problems
+from gateway.guard import role_of
+from gateway.house import House
+from gateway.limits import Buckets
+from gateway.metrics import Metrics
+from gateway.routes import health, webhook
+from gateway.routes.examples import GUARDED, PROBLEM_SCHEMA
+from gateway.wire import Wire
+from resources.clock import Clock, SystemClock
+from resources.landing import tidy
+from resources.settings import Settings
+from resources.warehouse.connection import Warehouse
+
+TIDY_EVERY = timedelta(hours=1)
+OPEN = (health.router, webhook.open_router)
+GUARDED_ROUTERS = (webhook.router,)
+_TITLE = "kobosift"
+_ABOUT = (
+    "Nigerian bank lines from Mono: which are business income, which invoice they settle, and drafts for people to "
+    "confirm. Every route but those of webhooks and health takes a bearer token (`kobosift tokens create`). Errors are "
+    "application/problem+json. POSTs take an Idempotency-Key."
+)
+
+
+def build_app(settings: Settings, warehouse: Warehouse, clock: Clock | None = None) -> FastAPI:
+    """Put the application together.
+
+    Args:
+        settings: of the process.
+        warehouse: the one of the process, its tables up to date.
+        clock: the machine's where left out.
+    """
+    metrics = Metrics()
+    house = House(settings, warehouse, clock or SystemClock(), metrics, Buckets(settings.kobosift_rate_limit))
+    app = FastAPI(
+        title=_TITLE,
+        description=_ABOUT,
+        version=version("kobosift"),
+        docs_url=None,  # the pages draw their scripts from elsewhere
+        redoc_url=None,
+        lifespan=partial(_lifespan, house=house),
+        strict_content_type=False,
+    )
+    app.state.house = house
+    problems.install(app)
+    for router in OPEN:
+        app.include_router(router)
+    for router in GUARDED_ROUTERS:
+        app.include_router(router, responses=GUARDED)
+    app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
+    app.add_middleware(_wire(metrics, tls=settings.kobosift_environment == "production"))
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, house: House) -> AsyncIterator[None]:
+    tidying = asyncio.create_task(_tidy(house))
+    try:
+        yield
+    finally:
+        tidying.cancel()
+        with suppress(asyncio.CancelledError):
+            await tidying
+        await house.close()
+
+
+async def _tidy(house: House) -> None:
+    """Keep the landing folder free of what has had its time."""
+    while True:
+        with suppress(OSError):
+            await house.land(partial(tidy, house.settings.landing, now=house.now()))
+        await asyncio.sleep(TIDY_EVERY.total_seconds())
+
+
+def _wire(metrics: Metrics, *, tls: bool) -> Callable[..., Any]:
+    return partial(Wire, metrics=metrics, tls=tls)
+
+
+def routes() -> list[APIRoute]:
+    """All routes but the one of OpenAPI itself."""
+    return [route for router in (*OPEN, *GUARDED_ROUTERS) for route in router.routes if isinstance(route, APIRoute)]
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Describe the application once, and say of each route which role it asks for."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        components = schema.setdefault("components", {})
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+        for route in routes():
+            role = role_of(route)
+            for method in (route.methods or ()) if role else ():
+                operation = schema["paths"][route.path][method.lower()]
+                operation["security"] = [{"token": []}]
+                operation["x-role"] = role
+        app.openapi_schema = schema
+    return app.openapi_schema

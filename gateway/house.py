@@ -1,0 +1,94 @@
+"""The gateway's insides: one warehouse, one client of Mono, one clock, and bounded threads for what blocks.
+
+Holds what all routes share, and how they read and write without stopping the event loop. No route, no rule.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+import duckdb
+
+from gateway.limits import Buckets
+from gateway.metrics import Metrics
+from pipelines.policy import load_policy
+from resources.clock import Clock
+from resources.mono.client import MonoClient, Retries
+from resources.settings import Settings
+from resources.warehouse.connection import Warehouse
+from rules.policy import Policy
+
+T = TypeVar("T")
+
+READERS, WRITERS, LANDERS = 8, 4, 8
+"""Threads: a long commit of a run must hold up neither reading nor landing."""
+PATIENCE = Retries(attempts=3, in_all=12.0, first_wait=0.2, longest_wait=2.0, longest_asked_for=5.0)
+"""How long an upstream is asked anew while somebody waits for the answer."""
+
+
+@dataclass
+class House:
+    """What routes work with."""
+
+    settings: Settings
+    warehouse: Warehouse
+    clock: Clock
+    metrics: Metrics
+    buckets: Buckets
+    readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(READERS, "reads"))
+    writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WRITERS, "writes"))
+    landers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(LANDERS, "lands"))
+    under_way: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
+    """Requests under an idempotency key, and how many there are of each."""
+    _mono: MonoClient | None = None
+
+    def now(self) -> datetime:
+        """The time."""
+        return self.clock.now()
+
+    async def read(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Do work on a short-lived connection, in a thread."""
+
+        def reading() -> T:
+            with self.warehouse.read() as con:
+                return work(con)
+
+        return await asyncio.get_running_loop().run_in_executor(self.readers, reading)
+
+    async def write(self, work: Callable[[duckdb.DuckDBPyConnection], T], *, trace_id: str, note: str) -> T:
+        """Do work in one transaction, in a thread."""
+
+        def writing() -> T:
+            return self.warehouse.write(work, run_id=trace_id, note=note)
+
+        return await asyncio.get_running_loop().run_in_executor(self.writers, writing)
+
+    async def land(self, work: Callable[[], T]) -> T:
+        """Do work on the landing folder, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.landers, work)
+
+    async def policy(self) -> Policy:
+        """The policy in force."""
+        return await asyncio.get_running_loop().run_in_executor(self.readers, load_policy, self.settings)
+
+    def mono(self) -> MonoClient:
+        """The client of Mono, for the event loop that runs the application.
+
+        Raises:
+            ConfigurationError: the settings hold no key, and the upstream is Mono itself.
+        """
+        if self._mono is None:
+            self._mono = MonoClient.of(self.settings, retries=PATIENCE)
+        return self._mono
+
+    async def close(self) -> None:
+        """Let go of everything but the warehouse, which is whoever opened it's."""
+        if self._mono is not None:
+            await self._mono.close()
+        for pool in (self.readers, self.writers, self.landers):
+            pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,86 @@
+"""Webhooks in, and how they fare: landed before they are answered, and nothing else done with them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from gateway.guard import VIEWER, Caller, Inside, Trace, guarded_router, needs
+from gateway.problems import Problem
+from gateway.routes.examples import PROBLEMS, shown
+from gateway.webhooks import claim_of
+from resources.landing import Event, LandingError, land, waiting
+from resources.warehouse import webhooks
+
+open_router = APIRouter(tags=["webhooks"])
+router = guarded_router(tags=["webhooks"])
+
+_EVENT = {"event": "mono.events.account_updated", "event_id": "evt_64779d90", "data": {"account": {"_id": "64779d90"}}}
+_REFUSED = (
+    "This webhook does not prove that it is Mono's: sign it under the secret in force (x-mono-timestamp and "
+    "x-mono-signature), or send the secret itself (mono-webhook-secret)."
+)
+_BODY = {
+    "parameters": [
+        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}}
+        for name in ("x-mono-timestamp", "x-mono-signature", "mono-webhook-secret")
+    ],
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {}, "example": _EVENT}}},
+}
+
+
+@open_router.post(
+    "/si/mono/webhook",
+    openapi_extra=_BODY,
+    responses=shown({"status": "landed"}) | {code: PROBLEMS[code] for code in (400, 401, 413, 503)},
+)
+async def webhook(request: Request, house: Inside) -> dict[str, str]:
+    """Take an event in: on disk before the answer, once within 80 hours."""
+    settings, now = house.settings, house.now()
+    secrets = settings.webhook_secrets
+    claim = claim_of(request.headers, secrets, now=now, verify=settings.mono_verify_signature)
+    if claim is None:
+        house.metrics.webhook("unproved")
+        raise Problem(401, _REFUSED)
+    body = await request.body()
+    if not claim.holds(body, secrets):
+        house.metrics.webhook("unproved")
+        raise Problem(401, _REFUSED)
+    try:
+        event = Event.of(body)
+    except ValueError:
+        house.metrics.webhook("not_json")
+        raise Problem(400, "The body is not JSON: send one event as a JSON document in UTF-8.") from None
+    try:
+        landed = await house.land(partial(land, settings.landing, event, claim.scheme, now=now))
+    except LandingError:
+        house.metrics.webhook("not_landed")
+        raise
+    house.metrics.webhook("landed" if landed else "repeated")
+    return {"status": "landed" if landed else "repeated"}
+
+
+_STATUS = {
+    "received": 1204,
+    "waiting": 2,
+    "processed": 1201,
+    "failed": 1,
+    "lastReceived": "2026-03-02T09:00:00.000000+00:00",
+    "lastProcessed": "2026-03-02T08:59:58.000000+00:00",
+    "lagSeconds": 1.4,
+    "failures": {"unreadable": 1},
+    "events": {"mono.events.account_updated": 1202},
+}
+
+
+@router.get("/si/mono/webhook-status", responses=shown(_STATUS))
+@needs(VIEWER)
+async def webhook_status(house: Inside, caller: Caller, trace: Trace) -> dict[str, Any]:
+    """How many events came, how many wait, when the last came and was processed, and why some failed.
+
+    Counts of the whole installation: an event is nobody's until it is processed.
+    """
+    held = await house.land(partial(waiting, house.settings.landing))
+    return await house.read(partial(webhooks.status, waiting=held, now=house.now()))
