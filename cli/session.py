@@ -34,6 +34,10 @@ class Session:
         """The time of the command."""
         return self.clock.now()
 
+    def overridden(self, policy: Policy) -> Policy:
+        """A policy as it would be in force here: with the floor and the pattern that the settings give."""
+        return policy.overridden(self.settings.mono_business_floor, self.settings.mono_reference_regex)
+
     def environment(self, given: Environment | None) -> str:
         """The environment that was given, else the settings' own."""
         return given.value if given else self.settings.kobosift_environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +13,18 @@ from cli.output import emit, say, table, warn
 
 if TYPE_CHECKING:
     from assets.replays import Replay
+    from assets.sweeps import Sweep
     from rules.policy import Policy
 
 _EXAMPLES_SHOWN = 10
+_POINTS_SHOWN = 25
+_SWEPT = ("eligible", "held", "naira_eligible", "precision", "recall", "f1", "naira_wrongly_drafted", "naira_missed")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(replay)
+    app.command()(sweep)
 
 
 def replay(
@@ -52,9 +57,9 @@ def replay(
     from cli.session import begin
     from pipelines.policy import read_policy
 
-    tried = read_policy(policy)
+    given = read_policy(policy)
     session = begin()
-    tried = tried.overridden(session.settings.mono_business_floor, session.settings.mono_reference_regex)
+    tried = session.overridden(given)
     found = replayed(
         session.warehouse,
         policy=tried,
@@ -157,3 +162,98 @@ def _int(value: object) -> int:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def sweep(
+    knob: Annotated[
+        list[str],
+        typer.Option(
+            "--knob", metavar="NAME=FROM:TO:STEP", help="A key of the policy file and its values; repeatable."
+        ),
+    ],
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar="FILE", help="What the knobs do not move; else that in force.")
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", metavar="CONDITION", help='For the best points: "precision >= 0.98".')
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write every point (.csv, .xlsx, .parquet).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what every value of a number of the policy would give: precision, recall and naira against the labels.
+
+    Floors are in major units. Two knobs or more make a grid.
+    """
+    first, last = days(start, end)
+    from assets.replays import Scope
+    from assets.sweeps import sweep as swept
+    from cli.session import begin
+    from pipelines.policy import read_policy
+    from resources.row_files import check_form
+    from rules.knobs import parse_knob
+    from rules.sweep import best
+
+    knobs = [parse_knob(text) for text in knob]
+    best([], where)
+    if out:
+        check_form(out)
+    given = read_policy(policy) if policy else None
+    session = begin()
+    base = session.overridden(given) if given else session.policy
+    found = swept(session.warehouse, policy=base, knobs=knobs, clock=session.clock, scope=Scope(first, last))
+    finest = best(found.points, where)
+    if out:
+        _write_points(found, out)
+    if as_json:
+        now = {each.name: base.value(each.name) for each in knobs}
+        emit({**vars(found), "best": finest, "where": where, "in_force": now, "file": out})
+        return
+    _print_sweep(found, [each.name for each in knobs], finest, where)
+    if out:
+        say(f"All {len(found.points):,} points are in {out}.")
+
+
+def _write_points(found: Sweep, out: Path) -> None:
+    import polars as pl
+
+    from resources.row_files import write_rows
+    from rules.sweep import flat
+
+    points = pl.DataFrame([flat(point) for point in found.points], infer_schema_length=None)
+    write_rows([points], points.schema, out)
+
+
+def _print_sweep(found: Sweep, names: list[str], finest: list[dict[str, object]], where: str | None) -> None:
+    shown = found.points[:: -(-len(found.points) // _POINTS_SHOWN)]
+    some = "; some of them:" if len(shown) < len(found.points) else ""
+    say(f"{found.lines:,} lines, {len(found.points):,} points{some}")
+    say(_points_table(shown, names))
+    say()
+    for sentence in found.cannot_know:
+        say(sentence)
+    if finest:
+        say(f"Best by F1{f' where {where}' if where else ''}:")
+        say(_points_table(finest, names))
+    elif where and not found.cannot_know:
+        say(f"At no point {where}.")
+
+
+def _points_table(points: list[dict[str, object]], names: list[str]) -> str:
+    from rules.money import major_units
+    from rules.sweep import flat
+
+    def cell(name: str, value: object) -> object:
+        if value is None:
+            return "unknown"
+        if name.startswith("naira"):
+            return f"{Decimal(major_units(_int(value))):,}"
+        return f"{value:.2%}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+
+    columns = [*names, *_SWEPT]
+    rows = [[cell(name, flat(point)[name]) for name in columns] for point in points]
+    headers = [name.replace("_", " ") if name in _SWEPT else name for name in columns]
+    return table(headers, rows, right=headers)

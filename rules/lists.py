@@ -172,7 +172,7 @@ class Lists:
         """
         if self.entries.is_empty():
             return pl.lit(None, dtype=_VERDICT)
-        inputs = [*_SCOPE, *(text.alias(f"{field}_text") for field, text in fields.items())]
+        inputs: list[str | pl.Expr] = [*_SCOPE, *(text.alias(f"{field}_text") for field, text in fields.items())]
         return pl.struct(*inputs, self._likely(fields).alias("likely")).map_batches(
             self._verdicts, return_dtype=_VERDICT, is_elementwise=True
         )

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import InvalidOperation
 from functools import cached_property
@@ -234,6 +235,33 @@ class Policy:
         if not changes:
             return self
         return _checked(_merged(self.file.model_dump(exclude_none=True), changes), "the settings")
+
+    def value(self, key: str) -> object:
+        """What the file says for a key such as `points.minimum`; None where it has none."""
+        found: object = self.file.model_dump()
+        for name in key.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
+    def changed(self, values: Mapping[str, object], source: str = "the changed policy") -> Policy:
+        """The policy with other values for some keys, each named as in `points.minimum`.
+
+        Args:
+            values: by key what the file would say.
+            source: how the messages name the policy.
+
+        Raises:
+            PolicyError: a key is unknown or a value cannot be used.
+
+        """
+        content = self.file.model_dump(exclude_none=True)
+        for key, value in values.items():
+            *tables, name = key.split(".")
+            change: dict[str, Any] = {name: value}
+            for table in reversed(tables):
+                change = {table: change}
+            content = _merged(content, change)
+        return _checked(content, source)
 
 
 def shipped_policy_text() -> str:

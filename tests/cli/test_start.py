@@ -34,6 +34,6 @@ def test_every_command_has_help_and_no_command_is_a_stub() -> None:
     assert names == {
         *("accounts", "decide", "demo", "dev", "doctor", "drafts", "explain", "export", "lists", "policy"),
         *("rejections", "run", "sandbox", "sql", "sync"),
-        *("label", "replay"),
+        *("label", "replay", "sweep"),
         *("serve", "tokens"),
     }

@@ -81,6 +81,28 @@ def test_a_replay_tells_lines_and_naira_from_reason_to_reason(labelled: Town, st
     assert "would be withdrawn" in read.out
 
 
+def test_a_sweep_s_point_is_what_a_replay_of_that_value_tells(labelled: Town, tmp_path: Path) -> None:
+    knobs = ("--knob", "points.minimum=0:120:20", "--knob", "floor.NGN=0:3000:1500")
+    told = labelled.done("sweep", *knobs, "--json", "--out", "points.csv").document
+    assert len(told["points"]) == 21
+    assert told["in_force"] == {"points.minimum": 50, "floor.NGN": "1000"}
+    assert told["cannot_know"] == []
+    for point in (told["points"][2], told["points"][13]):
+        file = tmp_path / "point.toml"
+        file.write_text(f'[points]\nminimum = {point["points.minimum"]}\n[floor]\nNGN = "{point["floor.NGN"]}"\n')
+        after = labelled.done("replay", "--policy", str(file), "--json").document["metrics"]["after"]
+        assert {name: point[name] for name in after} == after
+    assert len((labelled.folder / "points.csv").read_text("utf-8").splitlines()) == 22
+
+
+def test_a_sweep_names_the_best_points_under_a_condition(labelled: Town) -> None:
+    told = labelled.done("sweep", "--knob", "points.minimum=20:120:10", "--where", "precision >= 0.98")
+    assert "Best by F1 where precision >= 0.98:" in told.out
+    assert "naira wrongly drafted" in told.out
+    document = labelled.done("sweep", "--knob", "pending.days=0:40:10", "--where", "precision > 1", "--json").document
+    assert document["best"] == []
+
+
 def test_mistakes_are_told_in_a_sentence(labelled: Town, strict: str) -> None:
     (labelled.folder / "bad.csv").write_text("account_id,transaction_id,label\na,b,maybe\n", encoding="utf-8")
     (labelled.folder / "torn.json").write_text("[{", encoding="utf-8")
@@ -93,6 +115,10 @@ def test_mistakes_are_told_in_a_sentence(labelled: Town, strict: str) -> None:
         (("label", "import", "labels.docx"), "is no .csv, .json or .parquet file"),
         (("replay", "--policy", "nowhere.toml"), "cannot be read"),
         (("replay", "--policy", strict, "--as-of", "yesterday"), "--as-of is a day"),
+        (("sweep", "--knob", "points.magic=1:2:1"), "is no number of the policy that decides eligibility"),
+        (("sweep", "--knob", "points.minimum=0:9000:100"), "points.minimum"),
+        (("sweep", "--knob", "points.minimum=0:90:10", "--where", "luck > 1"), "write a condition such as"),
+        (("sweep", "--knob", "points.minimum=0:90:10", "--out", "points"), "must end in"),
         (("replay", "--policy", strict, "--out", "flips.txt"), "must end in .csv, .xlsx or .parquet"),
     ):
         result = labelled(*command)
