@@ -7,7 +7,6 @@ counts.
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import date
 
 import dagster as dg
 
@@ -15,10 +14,9 @@ from assets.checks import report_proof
 from assets.decisions import decide_days
 from assets.desk import Desk
 from assets.ingest import TRANSACTIONS
-from assets.partitions import DAYS
+from assets.partitions import DAYS, chosen_days
 from assets.redaction import without_row_values
 from resources.clock import Clock
-from resources.errors import ConfigurationError
 from resources.warehouse.connection import Warehouse
 from rules.policy import Policy
 
@@ -73,7 +71,7 @@ def decide(
     desk: dg.ResourceParam[Desk],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Decide the days of the run, prove, and tell the desk and Dagster how many of what there were."""
-    start, end = _days(context, config)
+    start, end = chosen_days(context, config.start, config.end)
     with without_row_values():
         report = decide_days(
             warehouse,
@@ -99,15 +97,3 @@ def decide(
 def trace_id(run_id: str) -> str:
     """The trace id of a run: its id as the 32 hex digits that tracing tools expect."""
     return run_id.replace("-", "")
-
-
-def _days(context: dg.AssetExecutionContext, config: DecideConfig) -> tuple[date | None, date | None]:
-    try:
-        start, end = (date.fromisoformat(day) if day else None for day in (config.start, config.end))
-    except ValueError as error:
-        message = f"the run's start and end are days as YYYY-MM-DD: {error}"
-        raise ConfigurationError(message) from error
-    if start is None and end is None and context.has_partition_key_range:
-        keys = context.partition_key_range
-        return date.fromisoformat(keys.start), date.fromisoformat(keys.end)
-    return start, end

@@ -13,6 +13,7 @@ from datetime import date
 from assets.decisions import DecideReport
 from resources.sync import Progress, SyncReport
 from resources.warehouse.checks import Proof
+from resources.webhooks import LandedReport
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Desk:
     end: date | None = None
     full: bool = False
     progress: Progress | None = None
+    landed: LandedReport | None = None
     synced: SyncReport | None = None
     decided: DecideReport | None = None
     touched: tuple[date, date] | None = None

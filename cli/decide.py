@@ -14,22 +14,24 @@ def register(app: typer.Typer) -> None:
 
 
 def run(as_json: Json = False) -> None:
-    """Do the main job once: sync, decide, draft, prove."""
+    """Do the main job once: take in what has landed, sync, decide, draft, prove."""
     from cli import reports
     from cli.output import emit, say
     from cli.runs import Wishes, open_runs
 
     with open_runs(Wishes()) as runs:
-        synced = runs.ingest()
+        landed, synced = runs.runner.take_in(), runs.ingest()
         if not as_json:
+            reports.print_landed(landed)
             reports.print_sync(synced)
         decided, proof = runs.runner.decide_stale(), runs.runner.proof
     if as_json:
-        emit({"sync": reports.sync_document(synced), **reports.decision_document(decided, proof)})
+        told = {"webhooks": reports.landed_document(landed), "sync": reports.sync_document(synced)}
+        emit({**told, **reports.decision_document(decided, proof)})
     else:
         say()
         reports.print_decisions(decided, proof)
-    failed = [reports.warn_of_accounts(synced), reports.warn_of_checks(proof)]
+    failed = [reports.warn_of_events(landed), reports.warn_of_accounts(synced), reports.warn_of_checks(proof)]
     if any(failed):
         raise typer.Exit(1)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from assets.decisions import DecideReport
     from resources.sync import SyncReport
     from resources.warehouse.checks import Proof
+    from resources.webhooks import LandedReport
 
 _FIGURES = ("imported", "updated", "unchanged", "quarantined")
 DISPOSITIONS = ("matched", "review", "drafted", "rejected", "held", "waiting")
@@ -38,6 +39,29 @@ def print_sync(report: SyncReport) -> None:
     say(table(headers, rows, right=_FIGURES))
     if quarantined := sum(each.quarantined for each in report.accounts):
         say(f'{quarantined:,} rows could not be read: kobosift sql "FROM audit.quarantine" shows them and why.')
+
+
+def landed_document(report: LandedReport | None) -> dict[str, object]:
+    """How many landed files were taken in, and what came of their events."""
+    if report is None:
+        return {"files": 0, "outcomes": {}, "causes": {}}
+    return {"files": report.files, "outcomes": dict(report.outcomes), "causes": dict(report.causes)}
+
+
+def print_landed(report: LandedReport | None) -> None:
+    """What came of landed files, where there were any."""
+    if report is not None:
+        told = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in report.outcomes.items())
+        say(f"Took in {report.files:,} landed files: {told}.")
+
+
+def warn_of_events(report: LandedReport | None) -> bool:
+    """Say on standard error why events failed; whether pulls did, since what is quarantined alone is named only."""
+    if report is None:
+        return False
+    for cause, count in report.causes.items():
+        warn(f"kobosift: {count:,} landed event{'s' if count > 1 else ''}: {cause}")
+    return any(outcome.value == "pull_failed" for outcome in report.outcomes)
 
 
 def warn_of_accounts(report: SyncReport) -> bool:

@@ -23,7 +23,7 @@ def sync(
     full: Annotated[bool, typer.Option("--full", help="Read each account's whole history anew.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Pull what is new from Mono, account by account.
+    """Take in what has landed, and pull what is new from Mono, account by account.
 
     One that fails stops no other, and ends this with status 1.
     """
@@ -33,10 +33,12 @@ def sync(
     from cli.runs import Wishes, open_runs
 
     with open_runs(Wishes(accounts=frozenset(account or ()) or None, start=first, end=last, full=full)) as runs:
-        report = runs.ingest()
+        landed, report = runs.runner.take_in(), runs.ingest()
     if as_json:
-        emit(reports.sync_document(report))
+        emit({**reports.sync_document(report), "webhooks": reports.landed_document(landed)})
     else:
+        reports.print_landed(landed)
         reports.print_sync(report)
-    if reports.warn_of_accounts(report):
+    failed = [reports.warn_of_events(landed), reports.warn_of_accounts(report)]
+    if any(failed):
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """All definitions, put together in one place.
 
-Holds which assets, checks, jobs and resources there are; it opens nothing. Whoever runs them hands in what differs: the
-command its own objects, a test its fixed clock.
+Holds which assets, checks, jobs, schedules, sensors and resources there are; it opens nothing. Whoever runs them hands
+in what differs: the command its own objects, a test its fixed clock.
 """
 
 from __future__ import annotations
@@ -12,11 +12,17 @@ from typing import NoReturn
 
 import dagster as dg
 
+from assets.accounts import look_up_accounts
 from assets.checks import proofs
 from assets.decide import decide
+from assets.history import read_history
 from assets.ingest import pull
+from assets.maintenance import tidy_warehouse
+from assets.webhooks import take_in_landed
 from pipelines.jobs import JOBS
 from pipelines.resources import DEFAULTS
+from pipelines.schedules import SCHEDULES
+from pipelines.sensors import SENSORS
 
 
 class NoFrames(dg.IOManager):
@@ -51,9 +57,11 @@ def build_defs(
         loggers: in place of Dagster's console.
     """
     return dg.Definitions(
-        assets=[pull, decide],
+        assets=[pull, take_in_landed, read_history, look_up_accounts, decide, tidy_warehouse],
         asset_checks=[proofs],
         jobs=list(JOBS),
+        schedules=list(SCHEDULES),
+        sensors=list(SENSORS),
         resources={**DEFAULTS, "io_manager": NoFrames(), **(overrides or {})},
         executor=dg.in_process_executor,
         loggers=dict(loggers) if loggers else None,

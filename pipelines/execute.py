@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import TypeVar
 
 import dagster as dg
 from dagster import DagsterExecutionInterruptedError
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from assets.checks import report_proof
 from assets.decisions import DecideReport, stale_range
 from assets.desk import Desk
 from assets.ingest import Upstream
-from assets.partitions import DAYS, FIRST_DAY
+from assets.partitions import range_tags
+from assets.webhooks import Landing
 from pipelines.build import build_defs, silent_logger
 from pipelines.instance import own_tags
 from resources.clock import Clock
@@ -29,11 +29,10 @@ from resources.settings import Settings
 from resources.sync import SyncReport
 from resources.warehouse.checks import Proof
 from resources.warehouse.connection import Warehouse
+from resources.webhooks import LandedReport
 from rules.policy import Policy
 
 Report = TypeVar("Report")
-DAYS_RECORDED = 366
-"""A longer range is recorded as one run without partitions: Dagster keeps an event for each day and asset."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,17 @@ class Runner:
 
     work: Work
     instance: dg.DagsterInstance
+
+    def take_in(self) -> LandedReport | None:
+        """Take in the events that have landed; None where there were none.
+
+        Raises:
+            KobosiftError: they could not be taken in; they wait.
+        """
+        if not self._landing.folder.count():
+            return None
+        self._run("webhooks")
+        return _told(self.work.desk.landed)
 
     def ingest(self) -> SyncReport:
         """Pull what is new from Mono, as the desk asks; failures of single accounts are in the report.
@@ -99,11 +109,17 @@ class Runner:
         return _told(self.work.desk.proof)
 
     @cached_property
+    def _landing(self) -> Landing:
+        return Landing.of(self.work.settings)
+
+    @cached_property
     def _defs(self) -> dg.Definitions:
         work = self.work
         return build_defs(
             {
+                "settings": work.settings,
                 "warehouse": work.warehouse,
+                "landing": self._landing,
                 "upstream": work.upstream,
                 "policy": work.policy,
                 "clock": work.clock,
@@ -121,19 +137,6 @@ class Runner:
             )
         except DagsterExecutionInterruptedError as error:
             raise KeyboardInterrupt from error
-
-
-def range_tags(start: date | None, end: date | None) -> dict[str, str]:
-    """The tags under which a run over these days is recorded: those of its days that are partitions.
-
-    None where there are too many, or where the range lies outside (lines dated in the future, say): such days are
-    decided like any other, the run is only not recorded under them.
-    """
-    newest = date.fromisoformat(DAYS.get_last_partition_key() or FIRST_DAY.isoformat())
-    first, last = max(start or FIRST_DAY, FIRST_DAY), min(end or newest, newest)
-    if first > last or last - first >= timedelta(days=DAYS_RECORDED):
-        return {}
-    return {ASSET_PARTITION_RANGE_START_TAG: first.isoformat(), ASSET_PARTITION_RANGE_END_TAG: last.isoformat()}
 
 
 def _told(report: Report | None) -> Report:

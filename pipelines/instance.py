@@ -21,6 +21,7 @@ from resources.errors import ConfigurationError
 CONFIG = Path(__file__).parents[1] / "dagster.yaml"
 MACHINE_TAG = "kobosift/machine"
 PROCESS_TAG = "kobosift/process"
+RUN_TAG = "kobosift/run"
 _EVENTS_A_BATCH = "500"
 _UNFINISHED = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
 
@@ -64,9 +65,13 @@ def prepare(home: Path) -> Mapping[str, str]:
     return names
 
 
-def own_tags() -> dict[str, str]:
-    """The tags by which a later command tells whether the process of a run still lives."""
-    return {MACHINE_TAG: _machine(), PROCESS_TAG: _process(os.getpid())}
+def own_tags(run_id: str = "") -> dict[str, str]:
+    """The tags by which a later command tells whether the process of a run still lives.
+
+    A run that Dagster starts again has the tags of the one before; with its `run_id` they are known to be another's.
+    """
+    told = {MACHINE_TAG: _machine(), PROCESS_TAG: _process(os.getpid())}
+    return {**told, RUN_TAG: run_id} if run_id else told
 
 
 def close_dead_runs(instance: DagsterInstance) -> int:
@@ -75,7 +80,8 @@ def close_dead_runs(instance: DagsterInstance) -> int:
     A process that was killed cannot say so itself, and Dagster would show its run as running for ever.
     """
     unfinished = instance.get_runs(RunsFilter(statuses=_UNFINISHED, tags={MACHINE_TAG: _machine()}))
-    dead = [run for run in unfinished if not _lives(run.tags.get(PROCESS_TAG, ""))]
+    own = [run for run in unfinished if run.tags.get(RUN_TAG, run.run_id) == run.run_id]
+    dead = [run for run in own if not _lives(run.tags.get(PROCESS_TAG, ""))]
     for run in dead:
         instance.report_run_failed(run, "The process of this run ended before the run did.")
     return len(dead)

@@ -200,6 +200,11 @@ def mark_reauthorisation(con: duckdb.DuckDBPyConnection, account_id: str, *, req
     )
 
 
+def mark_failed(con: duckdb.DuckDBPyConnection, account_id: str, why: str) -> None:
+    """Note why upstream could not read the account's bank, until a sync reaches its end."""
+    con.execute("UPDATE accounts SET sync_error = ? WHERE account_id = ?", [why, account_id])
+
+
 def _refuse_another_tenants(con: duckdb.DuckDBPyConnection, known: Account) -> None:
     """Raise unless the account is free to go to another tenant: unlinked, and no line of it kept."""
     if known.status == LINKED:

@@ -6,10 +6,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from assets.partitions import DAYS
+from assets.partitions import DAYS, range_tags
 from pipelines.build import NoFrames, build_defs
 from pipelines.definitions import defs
-from pipelines.execute import range_tags
 from resources.warehouse.checks import CHECKS
 
 GRAPH = defs.resolve_asset_graph()
