@@ -23,7 +23,6 @@ from rules.transactions import LAGOS
 
 BANK_HISTORY = dg.AssetSpec(
     "bank_history",
-    deps=["accounts"],
     group_name="ingest",
     description="Windows of booked days that were read from Mono on demand, beside the cursors: choose days, one run.",
     owners=["team:kobosift"],

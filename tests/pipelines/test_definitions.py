@@ -9,6 +9,8 @@ import pytest
 from assets.partitions import DAYS, range_tags
 from pipelines.build import NoFrames, build_defs
 from pipelines.definitions import defs
+from pipelines.jobs import JOBS
+from pipelines.schedules import SCHEDULES
 from resources.warehouse.checks import CHECKS
 
 GRAPH = defs.resolve_asset_graph()
@@ -25,10 +27,20 @@ def test_the_assets_are_these() -> None:
     }
     assert found == {
         "accounts": ("ingest", [], False),
-        "transactions": ("ingest", ["accounts"], False),
+        "webhook_events": ("ingest", [], False),
+        "bank_history": ("ingest", [], True),
+        "transactions": ("ingest", ["accounts", "bank_history", "webhook_events"], False),
+        "balances": ("accounts", ["accounts"], False),
+        "identities": ("accounts", ["accounts"], False),
+        "income": ("accounts", ["accounts", "webhook_events"], False),
         "decisions": ("decide", ["transactions"], True),
         "drafts": ("decide", ["decisions"], True),
         "rejections": ("decide", ["decisions"], True),
+        "warehouse_upkeep": (
+            "operations",
+            ["decisions", "drafts", "rejections", "transactions", "webhook_events"],
+            False,
+        ),
     }
     assert all(GRAPH.get(key).owners == ["team:kobosift"] for key in GRAPH.get_all_asset_keys())
     assert all(GRAPH.get(key).description for key in GRAPH.get_all_asset_keys())
@@ -46,8 +58,37 @@ def test_every_check_of_the_warehouse_is_a_check_of_its_table() -> None:
 
 def test_the_jobs_are_these() -> None:
     jobs = {job.name: job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert set(jobs) == {"ingest", "decide", "check"}
+    assert set(jobs) == {"ingest", "webhooks", "bank_history", "account_details", "decide", "check", "maintenance"}
     assert all(job.executor_def.name == "in_process" for job in jobs.values())
+    assert all(job.description for job in jobs.values())
+
+
+def test_only_a_run_that_crashed_is_started_again_once_and_none_runs_for_ever() -> None:
+    for job in JOBS:
+        tags = job.tags
+        assert (tags["dagster/max_retries"], tags["dagster/retry_on_asset_or_op_failure"]) == ("1", "false")
+        assert 0 < int(tags["dagster/max_runtime"]) <= 12 * 3600
+
+
+def test_schedules_are_off_until_they_are_switched_on_and_tell_lagos_time() -> None:
+    assert {schedule.name for schedule in SCHEDULES} == {
+        "hourly_sync",
+        "nightly_lookback",
+        "nightly_account_details",
+        "nightly_maintenance",
+    }
+    for schedule in SCHEDULES:
+        assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+        assert schedule.execution_timezone == "Africa/Lagos"
+        assert schedule.description
+
+
+def test_the_run_config_of_a_schedule_fits_its_job() -> None:
+    for schedule in SCHEDULES:
+        tick = schedule.evaluate_tick(dg.build_schedule_context(repository_def=defs.get_repository_def()))
+        assert tick.run_requests
+        for request in tick.run_requests:
+            assert dg.validate_run_config(defs.resolve_job_def(schedule.job_name), request.run_config)
 
 
 def test_days_are_lagos_days_and_today_is_one() -> None:
