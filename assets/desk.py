@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from assets.decisions import DecideReport
-from resources.sync import Progress, SyncReport
+from resources.sync import READINESS_WAITS, Progress, SyncReport
 from resources.warehouse.checks import Proof
 from resources.webhooks import LandedReport
 
@@ -25,6 +25,12 @@ class Desk:
     start: date | None = None
     end: date | None = None
     full: bool = False
+    cursor: str | None = None
+    """Go on from here instead of from where the account's last reading came to."""
+    most: int | None = None
+    """Stop each account at the first place to go on from after so many rows."""
+    waits: tuple[float, ...] = READINESS_WAITS
+    """How long an account that is still PROCESSING is waited for, in seconds between the looks."""
     progress: Progress | None = None
     landed: LandedReport | None = None
     synced: SyncReport | None = None

@@ -78,7 +78,7 @@ def pull(
     desk: dg.ResourceParam[Desk],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Pull what is new of the linked accounts; one that fails stops no other, and the desk is told of it."""
-    options = upstream.options(desk.start, desk.end, full=desk.full)
+    options = replace(upstream.options(desk.start, desk.end, full=desk.full), most=desk.most, waits=desk.waits)
     if config.lookback_days is not None:
         options = replace(options, lookback_days=config.lookback_days)
     with without_row_values():
@@ -135,4 +135,5 @@ def _chosen(warehouse: Warehouse, desk: Desk) -> list[Account]:
     if missing := sorted(desk.accounts - {account.account_id for account in linked}):
         message = f"account {', '.join(missing)} is not linked: kobosift accounts link ID --organization O"
         raise ConfigurationError(message)
-    return [account for account in linked if account.account_id in desk.accounts]
+    chosen = [account for account in linked if account.account_id in desk.accounts]
+    return [replace(account, cursor=desk.cursor) for account in chosen] if desk.cursor else chosen

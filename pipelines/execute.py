@@ -65,17 +65,21 @@ class Runner:
         self._run("webhooks")
         return _told(self.work.desk.landed)
 
-    def ingest(self) -> SyncReport:
+    def ingest(self, run_id: str | None = None) -> SyncReport:
         """Pull what is new from Mono, as the desk asks; failures of single accounts are in the report.
+
+        The run has that id, by default a new one.
 
         Raises:
             KobosiftError: nothing could be pulled at all.
         """
-        self._run("ingest")
+        self._run("ingest", run_id=run_id)
         return _told(self.work.desk.synced)
 
-    def decide_stale(self) -> DecideReport | None:
+    def decide_stale(self, run_id: str | None = None) -> DecideReport | None:
         """Decide the days whose lines, policy, lists or invoices changed, and prove; None where there were none.
+
+        The run has that id, by default a new one, and the decisions its trace id.
 
         Raises:
             KobosiftError: the days could not be decided; what was decided before stands.
@@ -86,9 +90,11 @@ class Runner:
             work.desk.touched = None
             report_proof(self.instance, work.warehouse, work.desk)
             return None
-        return self.decide(*stale, only_stale=True)
+        return self.decide(*stale, only_stale=True, run_id=run_id)
 
-    def decide(self, start: date | None, end: date | None, *, only_stale: bool = False) -> DecideReport:
+    def decide(
+        self, start: date | None, end: date | None, *, only_stale: bool = False, run_id: str | None = None
+    ) -> DecideReport:
         """Decide the days of a range, both ends included, and prove.
 
         Raises:
@@ -100,7 +106,7 @@ class Runner:
         config = {
             "ops": {"decide_days": {"config": {name: value for name, value in wanted.items() if value is not None}}}
         }
-        self._run("decide", range_tags(start, end), config)
+        self._run("decide", range_tags(start, end), config, run_id)
         return _told(desk.decided)
 
     @property
@@ -128,11 +134,18 @@ class Runner:
             loggers={"console": silent_logger},
         )
 
-    def _run(self, job: str, tags: Mapping[str, str] | None = None, config: Mapping[str, object] | None = None) -> None:
+    def _run(
+        self,
+        job: str,
+        tags: Mapping[str, str] | None = None,
+        config: Mapping[str, object] | None = None,
+        run_id: str | None = None,
+    ) -> None:
         try:
             self._defs.resolve_job_def(job).execute_in_process(
                 run_config={"loggers": {"console": {}}, **(config or {})},
                 instance=self.instance,
+                run_id=run_id,
                 tags={**own_tags(), **(tags or {})},
             )
         except DagsterExecutionInterruptedError as error:

@@ -24,7 +24,14 @@ class WarehouseError(KobosiftError):
 
 
 class UpstreamError(KobosiftError):
-    """Mono did not give what was asked of it."""
+    """Mono did not give what was asked of it; its status, words and body where it answered."""
+
+    def __init__(self, message: str, *, status: int | None = None, said: str = "", body: object = None) -> None:
+        """Say what happened and what to do; `said` and `body` hold neither our key nor a whole BVN."""
+        super().__init__(message)
+        self.status = status
+        self.said = said
+        self.body = body
 
 
 class Unauthorised(UpstreamError):  # noqa: N818 - named for what happened, read in `except` and in messages

@@ -32,7 +32,7 @@ Sleep = Callable[[float], Awaitable[None]]
 PAGE_ROWS = 500
 PIECES_WAITING = 8
 READINESS_WAITS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Seconds between the looks at an account that is still PROCESSING."""
+"""How long an account that is still PROCESSING is waited for, where nobody waits for the answer."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,10 @@ class SyncOptions:
     end: date | None = None
     full: bool = False
     """Forget the cursor: read as a first sync does."""
+    most: int | None = None
+    """Stop at the first place to go on from after so many rows of an account."""
+    waits: tuple[float, ...] = READINESS_WAITS
+    """Seconds between the looks at an account that is still PROCESSING."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -64,6 +68,8 @@ class AccountReport:
     unchanged: int = 0
     quarantined: int = 0
     data_status: str | None = None
+    more: bool = False
+    """Whether the reading stopped with more to read, as was asked."""
     error: str | None = None
     """Why it was not read to its end."""
     note: str | None = None
@@ -241,7 +247,13 @@ class _Sync:
         reading = reader.reading
         status = reading.data_status if reading else None
         self.reports[key.account_id] = AccountReport(
-            key.account_id, key.organization_id, key.environment, data_status=status, error=told, note=reader.note
+            key.account_id,
+            key.organization_id,
+            key.environment,
+            data_status=status,
+            error=told,
+            note=reader.note,
+            more=reader.more,
         )
         state = AccountState(
             key.account_id,
@@ -263,6 +275,7 @@ class _Reader:
         self.slots = slots
         self.reading: AccountReading | None = None
         self.note: str | None = None
+        self.more = False
         self._fresh = True
 
     async def read(self) -> None:
@@ -271,7 +284,7 @@ class _Reader:
         Lists are empty while upstream is still fetching, so an empty one counts only where it says afterwards that it
         is not.
         """
-        waits = iter(READINESS_WAITS)
+        waits = iter(self.work.options.waits)
         empty = started = False
         while True:
             async with self.slots:
@@ -301,8 +314,8 @@ class _Reader:
     async def _wait(self, seconds: float | None) -> None:
         if seconds is None:
             raise NotReady(
-                f"Mono is still fetching this account's data from the bank after {sum(READINESS_WAITS):.0f} seconds. "
-                "Sync again in a few minutes."
+                "Mono is still fetching this account's data from the bank after "
+                f"{sum(self.work.options.waits):.0f} seconds. Sync again in a few minutes."
             )
         await self.work.sleep(seconds)
 
@@ -317,12 +330,19 @@ class _Reader:
         # Upstream counts days in a zone that it does not name, so a day more is read on either side of the wanted ones.
         start, end = first - timedelta(days=1), last + timedelta(days=1)
         keeps = options.start is None and options.end is None
-        some = False
-        async for portion in walk(self._ask, start, end, cursor, limit=PAGE_ROWS):
-            some = some or bool(portion.rows)
+        rows = 0
+        async for portion in walk(self._ask, start, end, cursor, limit=self._page_rows, portion=options.most):
+            rows += len(portion.rows)
             token = portion.cursor.until(today).token() if keeps else None
             await self._put(portion.rows, AccountState(self.account.account_id, token, reading.details))
-        return some
+            if options.most is not None and rows >= options.most and portion.cursor.place is not None:
+                self.more = True
+                break
+        return rows > 0
+
+    @property
+    def _page_rows(self) -> int:
+        return min(PAGE_ROWS, self.work.options.most or PAGE_ROWS)
 
     def _cursor(self) -> Cursor:
         """Where an earlier reading came to; one that cannot be read counts for none, and is told of."""
@@ -342,9 +362,11 @@ class _Reader:
     async def _ask(self, start: date, end: date, number: int) -> Page:
         """A page, once upstream has it; what it puts off is waited for, and then asked for as it has it."""
         client, account_id = self.work.client, self.account.account_id
-        waits = iter(READINESS_WAITS)
+        waits = iter(self.work.options.waits)
         while True:
-            page = await client.transactions(account_id, start, end, page=number, limit=PAGE_ROWS, fresh=self._fresh)
+            page = await client.transactions(
+                account_id, start, end, page=number, limit=self._page_rows, fresh=self._fresh
+            )
             if page.ready:
                 return page
             await self._wait(next(waits, None))

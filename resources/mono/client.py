@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypedDict, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -65,6 +65,14 @@ class Retries:
     jitter: float = 0.4
     longest_asked_for: float = 60.0
     """Of a `Retry-After`, so much is honoured."""
+
+
+class _Told(TypedDict):
+    """What an answer said, as errors carry it."""
+
+    status: int
+    said: str
+    body: object
 
 
 class _PassingError(Exception):
@@ -164,6 +172,10 @@ class MonoClient:
     async def account(self, account_id: str) -> AccountReading | None:
         """The account's details and how ready its data are; None while upstream has nothing to say."""
         return await self._get(_path(account_id), account_of, fresh=True)
+
+    async def details(self, account_id: str) -> dict[str, object]:
+        """The account's details, as Mono words it."""
+        return await self._get(_path(account_id), document_of, fresh=True)
 
     async def identity(self, account_id: str) -> dict[str, object]:
         """Who holds the account, as Mono words it."""
@@ -297,24 +309,29 @@ class MonoClient:
         except ValueError:
             body = None
         if asks_for_reauthorisation(body):
-            raise self._reauthorise(body)
+            raise self._reauthorise(body, status)
         says = self._quoted(body, status)
+        told = _Told(status=status, said=self._clean(message_of(body)), body=body)
         if status in _PASSING or answer.is_server_error:
             wait = self._asked_for(answer)
             if wait is not None and status == httpx.codes.TOO_MANY_REQUESTS:
                 self._pace.close(wait)  # the limit is the app's, whichever account met it
-            raise _PassingError(Unreachable(f"Mono keeps failing ({says}). Try again later."), wait)
+            raise _PassingError(Unreachable(f"Mono keeps failing ({says}). Try again later.", **told), wait)
         if status in _REFUSED:
-            raise Unauthorised(f"Mono refused the key ({says}). Check MONO_SECRET_KEY and what its plan covers.")
+            fix = "Check MONO_SECRET_KEY and what its plan covers."
+            raise Unauthorised(f"Mono refused the key ({says}). {fix}", **told)
         if status == httpx.codes.NOT_FOUND:
-            raise AccountNotFound(f"Mono knows no account of this id ({says}). Check the id, or unlink the account.")
-        raise BadResponse(f"Mono refused the request ({says}).")
+            fix = "Check the id, or unlink the account."
+            raise AccountNotFound(f"Mono knows no account of this id ({says}). {fix}", **told)
+        raise BadResponse(f"Mono refused the request ({says}).", **told)
 
-    def _reauthorise(self, body: object) -> ReauthorisationRequired:
+    def _reauthorise(self, body: object, status: int | None = None) -> ReauthorisationRequired:
         said = self._clean(message_of(body))
         return ReauthorisationRequired(
             f"The account's holder has to log in at the bank again (Mono says: {said}). "
-            "Send them a link for re-authorisation, then sync again."
+            "Send them a link for re-authorisation, then sync again.",
+            status=status,
+            said=said,
         )
 
     def _quoted(self, body: object, status: int) -> str:

@@ -109,19 +109,23 @@ class _Tally:
         return page.more is None and new == 0
 
 
-async def walk(ask: Ask, start: date, end: date, cursor: Cursor, *, limit: int) -> AsyncIterator[Portion]:
+async def walk(
+    ask: Ask, start: date, end: date, cursor: Cursor, *, limit: int, portion: int | None = None
+) -> AsyncIterator[Portion]:
     """Read every line between two days, both included, going on where the cursor's reading stopped.
 
-    The last portion's cursor is the one to keep; each other's stands for what was read until then.
+    The last portion's cursor is the one to keep; each other's stands for what was read until then. A portion is cut
+    once it holds so many rows.
 
     Raises:
         BadResponse: upstream's pages have no end, or kept shifting.
     """
+    rows = min(portion or ROWS_A_PORTION, ROWS_A_PORTION)
     place = cursor.place
     if place is not None and place.limit == limit and _still_wanted(place, start, end, cursor):
-        async for portion in _Window(ask, place.start, place.end, limit).resumed(cursor, place):
-            cursor = portion.cursor
-            yield portion
+        async for read in _Window(ask, place.start, place.end, limit, rows).resumed(cursor, place):
+            cursor = read.cursor
+            yield read
         start = place.end + timedelta(days=1)
     windows = [(start, end)] if start <= end else []
     while windows:
@@ -130,9 +134,9 @@ async def walk(ask: Ask, start: date, end: date, cursor: Cursor, *, limit: int) 
         if (page.total or 0) > LINES_A_WINDOW and first < last:
             windows += reversed(_cut(first, last, -(-(page.total or 0) // LINES_A_WINDOW)))
             continue
-        async for portion in _Window(ask, first, last, limit).walked(Cursor(cursor.through), page):
-            cursor = portion.cursor
-            yield portion
+        async for read in _Window(ask, first, last, limit, rows).walked(Cursor(cursor.through), page):
+            cursor = read.cursor
+            yield read
 
 
 @dataclass
@@ -143,6 +147,7 @@ class _Window:
     start: date
     end: date
     limit: int
+    portion: int
 
     async def resumed(self, cursor: Cursor, place: Place) -> AsyncIterator[Portion]:
         """Go on after the pages that were read; from the first one where they have shifted since."""
@@ -205,7 +210,7 @@ class _Window:
             if idle == IDLE_PAGES or number == PAGES_A_WINDOW:
                 yield Portion(rows, unread)
                 raise BadResponse(f"Mono promises one page after another without a new line (page {number}).")
-            if len(rows) >= ROWS_A_PORTION and page.rows:
+            if len(rows) >= self.portion and page.rows:
                 yield Portion(rows, cursor.stopped(self._place(tally, number + 1, page.rows[-1])))
                 rows = []
             number, page = number + 1, None
