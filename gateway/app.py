@@ -22,8 +22,9 @@ from gateway.guard import role_of
 from gateway.house import House
 from gateway.limits import Buckets
 from gateway.metrics import Metrics
-from gateway.routes import health, webhook
+from gateway.routes import accounts, allow_deny, events, health, linking, syncs, webhook
 from gateway.routes.examples import GUARDED, PROBLEM_SCHEMA
+from gateway.runs import Runs
 from gateway.wire import Wire
 from resources.clock import Clock, SystemClock
 from resources.landing import tidy
@@ -32,7 +33,14 @@ from resources.warehouse.connection import Warehouse
 
 TIDY_EVERY = timedelta(hours=1)
 OPEN = (health.router, webhook.open_router)
-GUARDED_ROUTERS = (webhook.router,)
+GUARDED_ROUTERS = (
+    linking.router,
+    webhook.router,
+    events.router,
+    allow_deny.router,
+    accounts.router,
+    syncs.router,
+)
 _TITLE = "kobosift"
 _ABOUT = (
     "Nigerian bank lines from Mono: which are business income, which invoice they settle, and drafts for people to "
@@ -61,6 +69,7 @@ def build_app(settings: Settings, warehouse: Warehouse, clock: Clock | None = No
         strict_content_type=False,
     )
     app.state.house = house
+    app.state.runs = Runs(house)
     problems.install(app)
     for router in OPEN:
         app.include_router(router)
@@ -80,6 +89,7 @@ async def _lifespan(app: FastAPI, house: House) -> AsyncIterator[None]:
         tidying.cancel()
         with suppress(asyncio.CancelledError):
             await tidying
+        await asyncio.to_thread(app.state.runs.close)
         await house.close()
 
 

@@ -16,8 +16,10 @@ import duckdb
 
 from gateway.limits import Buckets
 from gateway.metrics import Metrics
+from gateway.problems import Problem, sentence
 from pipelines.policy import load_policy
 from resources.clock import Clock
+from resources.errors import ConfigurationError
 from resources.mono.client import MonoClient, Retries
 from resources.settings import Settings
 from resources.warehouse.connection import Warehouse
@@ -80,10 +82,13 @@ class House:
         """The client of Mono, for the event loop that runs the application.
 
         Raises:
-            ConfigurationError: the settings hold no key, and the upstream is Mono itself.
+            Problem: the settings hold no key, and the upstream is Mono itself.
         """
         if self._mono is None:
-            self._mono = MonoClient.of(self.settings, retries=PATIENCE)
+            try:
+                self._mono = MonoClient.of(self.settings, retries=PATIENCE)
+            except ConfigurationError as error:
+                raise Problem(503, sentence(error)) from None
         return self._mono
 
     async def close(self) -> None:

@@ -29,14 +29,21 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
     """An answer that is no success."""
 
     def __init__(
-        self, status: int, detail: str, *, errors: FieldErrors = (), headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: FieldErrors = (),
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
-        """Name the status and say, in a sentence, what to do; `errors` are told by field."""
+        """Name the status and say, in a sentence, what to do; `errors` are told by field, `more` beside them."""
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.errors = errors
         self.headers = dict(headers or {})
+        self.more = dict(more or {})
 
 
 def not_found(what: str) -> Problem:
@@ -53,6 +60,7 @@ def answer(problem: Problem, trace_id: str) -> Response:
         "status": status,
         "detail": problem.detail,
         "traceId": trace_id,
+        **problem.more,
     }
     if problem.errors:
         body["errors"] = [dict(each) for each in problem.errors]
@@ -66,7 +74,7 @@ def of_error(error: KobosiftError | RulesError) -> Problem:
     if isinstance(error, ConfigurationError):
         return Problem(409, sentence(error))
     if isinstance(error, UpstreamError):
-        return Problem(502, sentence(error))
+        return Problem(502, sentence(error), more={"upstreamStatus": error.status, "upstreamMessage": error.said})
     return Problem(503, sentence(error), headers={"retry-after": "5"})
 
 

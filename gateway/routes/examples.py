@@ -19,6 +19,8 @@ PROBLEM_SCHEMA = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "traceId": {"type": "string"},
+        "upstreamStatus": {"type": ["integer", "null"]},
+        "upstreamMessage": {"type": "string"},
         "errors": {
             "type": "array",
             "items": {

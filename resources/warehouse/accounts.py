@@ -99,6 +99,15 @@ def find(con: duckdb.DuckDBPyConnection, account_id: str) -> Account | None:
     return None if row is None else Account(*row)
 
 
+def of_tenant(
+    con: duckdb.DuckDBPyConnection, account_id: str, organization_id: str, environment: str
+) -> Account | None:
+    """Return the account, linked or not, if it is that tenant's."""
+    account = find(con, account_id)
+    mine = account is not None and (account.organization_id, account.environment) == (organization_id, environment)
+    return account if mine else None
+
+
 def listed(
     con: duckdb.DuckDBPyConnection,
     *,

@@ -33,6 +33,11 @@ class Token:
     created_at: datetime
     revoked_at: datetime | None = None
 
+    @property
+    def tenant(self) -> tuple[str, str]:
+        """The organisation and the environment that the token is bound to."""
+        return self.organization_id, self.environment
+
     def may(self, role: str) -> bool:
         """Whether the token's role is that one or a higher."""
         return ROLES.index(self.role) >= ROLES.index(role)

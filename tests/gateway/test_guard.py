@@ -17,6 +17,22 @@ from tests.gateway.town import Town, problem
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("POST", "/si/mono/webhook")}
 LEAST_ROLE = {
     ("GET", "/si/mono/webhook-status"): "viewer",
+    ("GET", "/si/mono/events"): "viewer",
+    ("POST", "/si/mono/widget-link"): "admin",
+    ("POST", "/si/mono/exchange"): "admin",
+    ("GET", "/si/mono/allow-deny"): "viewer",
+    ("POST", "/si/mono/allow-deny"): "admin",
+    ("DELETE", "/si/mono/allow-deny"): "admin",
+    ("GET", "/si/mono/accounts"): "viewer",
+    ("GET", "/si/mono/accounts/{id}"): "viewer",
+    ("GET", "/si/mono/accounts/{id}/identity"): "viewer",
+    ("GET", "/si/mono/accounts/{id}/balance"): "viewer",
+    ("GET", "/si/mono/accounts/{id}/income"): "viewer",
+    ("GET", "/si/mono/accounts/{id}/income-records"): "viewer",
+    ("POST", "/si/mono/accounts/{id}/unlink"): "admin",
+    ("POST", "/si/mono/sync"): "analyst",
+    ("POST", "/si/mono/sync-stored"): "analyst",
+    ("GET", "/si/mono/cursor"): "viewer",
 }
 """Each guarded route, and the least role that may use it: a route that is not here fails."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from gateway.server import Server
 from resources.settings import Settings
 from resources.warehouse import accounts, tokens
 from resources.warehouse.connection import Warehouse, open_warehouse
+from sandbox.server import Sandbox
+from sandbox.world import build_world
 
 SECRET, OLD_SECRET = "whsec-new-canary", "whsec-old-canary"
+WORLD = build_world(4, 10, 23, date(2026, 3, 31), lines=40)
 OURS, THEIRS = ("acme", "sandbox"), ("globex", "sandbox")
 JSON = {"content-type": "application/json"}
 
@@ -35,6 +39,7 @@ class Town:
     url: str
     http: httpx.Client
     house: House
+    sandbox: Sandbox
     tokens: dict[tuple[str, str], str] = field(default_factory=dict)
     """By organisation and role."""
 
@@ -60,20 +65,37 @@ class Town:
 
 @contextmanager
 def town(folder: Path, **settings: Any) -> Iterator[Town]:
-    """A gateway in a new home."""
+    """A gateway in a new home, with a small sandbox behind it whose accounts nobody has linked."""
+    with environment_kept(), Sandbox(WORLD) as sandbox:
+        yield from _served(folder, sandbox, settings)
+
+
+@contextmanager
+def environment_kept() -> Iterator[None]:
+    """Take back what opening Dagster's home writes into the environment."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _served(folder: Path, sandbox: Sandbox, settings: dict[str, Any]) -> Iterator[Town]:
     given: dict[str, Any] = {
         "kobosift_home": folder / "home",
-        "mono_base_url": "http://127.0.0.1:9",
+        "mono_base_url": sandbox.url,
         "mono_secret_key": "invented-key-canary",
         "mono_webhook_secret": f"{SECRET},{OLD_SECRET}",
         "mono_rate_limit": 1000,
+        "mono_initial_history_days": 9000,
         "kobosift_rate_limit": 100_000,
     }
     chosen = Settings(**(given | settings))
     warehouse = open_warehouse(chosen)
     app = build_app(chosen, warehouse)
     with Server(app) as server, httpx.Client(timeout=60) as http:
-        made = Town(chosen, warehouse, server.url, http, app.state.house)
+        made = Town(chosen, warehouse, server.url, http, app.state.house, sandbox)
         for tenant in (OURS, THEIRS):
             for role in tokens.ROLES:
                 secret = tokens.new_secret()
