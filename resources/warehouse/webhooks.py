@@ -2,48 +2,40 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from resources.landed import arrival
 from resources.landing import Waiting
-
-_STAMP = "%Y%m%dT%H%M%S%f"
 
 
 def status(con: duckdb.DuckDBPyConnection, waiting: Waiting, *, now: datetime) -> dict[str, Any]:
-    """Count what was received, waits, was processed and failed, by event and by cause; times are ISO 8601 in UTC."""
-    try:
-        taken, failed, received, processed = con.execute(_TOTALS).fetchall()[0]
-        causes, events = (dict(con.execute(query).fetchall()) for query in (_CAUSES, _EVENTS))
-    except duckdb.CatalogException:
-        taken, failed, received, processed, causes, events = 0, 0, None, None, {}, {}
-    first = arrived(waiting.first)
-    last = max((moment for moment in (received, arrived(waiting.last)) if moment), default=None)
+    """Count what was received, waits, was processed and failed, by event and by cause; times are ISO 8601 in UTC.
+
+    An event that was taken in and whose account is still to be pulled waits on disk as well: it counts as waiting.
+    """
+    processed, failed, received, last_processed = con.execute(_TOTALS).fetchall()[0]
+    first, last = (arrival(Path(name)) if name else None for name in (waiting.first, waiting.last))
+    newest = max((moment for moment in (received, last) if moment), default=None)
     return {
-        "received": taken + waiting.count,
+        "received": processed + waiting.count,
         "waiting": waiting.count,
-        "processed": taken - failed,
+        "processed": processed,
         "failed": failed,
-        "lastReceived": last and last.isoformat(),
-        "lastProcessed": processed and processed.isoformat(),
+        "lastReceived": newest and newest.isoformat(),
+        "lastProcessed": last_processed and last_processed.isoformat(),
         "lagSeconds": round(max((now - first).total_seconds(), 0.0), 3) if first else 0.0,
-        "failures": causes,
-        "events": events,
+        "failures": dict(con.execute(_CAUSES).fetchall()),
+        "events": dict(con.execute(_EVENTS).fetchall()),
     }
 
 
-def arrived(name: str | None) -> datetime | None:
-    """When an event landed, by the name of its file."""
-    with suppress(ValueError):
-        return datetime.strptime((name or "").partition("-")[0], _STAMP).replace(tzinfo=UTC)
-    return None
-
-
 _TOTALS = """
-SELECT count(*), count(cause), max(received_at), max(processed_at) FROM webhook_events
+SELECT count(processed_at), count(cause) FILTER (WHERE processed_at IS NOT NULL), max(received_at), max(processed_at)
+FROM webhook_events
 """
 _CAUSES = "SELECT cause, count(*) FROM webhook_events WHERE cause IS NOT NULL GROUP BY cause ORDER BY cause"
 _EVENTS = "SELECT coalesce(event, 'unknown'), count(*) FROM webhook_events GROUP BY ALL ORDER BY 1"

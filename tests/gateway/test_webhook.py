@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from gateway.webhooks import claim_of
+from resources.warehouse import webhook_events
+from resources.warehouse.webhook_events import Record
 from tests.gateway.town import OLD_SECRET, SECRET, Town, event, problem, signed
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -157,3 +159,18 @@ def test_the_tolerance_is_300_seconds_both_ways() -> None:
     for seconds, good in ((0, True), (300, True), (-300, True), (301, False), (-301, False)):
         headers = signed(b"{}", at=NOW.timestamp() + seconds)
         assert (claim_of(headers, secrets, now=NOW) is not None) == good
+
+
+def test_the_status_counts_what_was_taken_in_and_why_some_failed(town: Town) -> None:
+    records = [
+        Record("k1", "mono.events.account_updated", "acme", "sandbox", "a", NOW, NOW, "pulled"),
+        Record("k2", None, None, None, None, NOW, NOW, "quarantined", "the file is not JSON"),
+        Record("k3", "mono.events.account_updated", "acme", "sandbox", "a", NOW, None, "pulled"),
+    ]
+    town.warehouse.write(lambda con: webhook_events.insert(con, records), run_id="test", note="events")
+    told = town.ask("GET", "/si/mono/webhook-status", "viewer").json()
+    assert (told["processed"], told["failed"]) == (2, 1)
+    assert told["received"] == 2 + told["waiting"]
+    assert told["failures"] == {"the file is not JSON": 1}
+    assert told["events"] == {"mono.events.account_updated": 2, "unknown": 1}
+    assert datetime.fromisoformat(told["lastProcessed"]) == NOW
