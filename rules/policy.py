@@ -136,6 +136,8 @@ class SettlementTable(_Table):
 
     tolerance: MajorUnits
     name_similarity: Annotated[StrictInt, Field(ge=0, le=100)]
+    narration_limit: Count
+    tenants_without_tin: list[StrictStr]
     reference_exact: StrategyTable
     reference_net_of_deductions: StrategyTable
     reference_several: StrategyTable
@@ -209,6 +211,11 @@ class Policy:
     def reference_pattern(self) -> str | None:
         """The pattern of references, where one is set."""
         return self.file.reference.pattern
+
+    @property
+    def settlement_tolerance(self) -> int:
+        """The gap that a settlement need not explain, in minor units."""
+        return minor_units(self.file.settlement.tolerance)
 
     @property
     def pending_days(self) -> int:

@@ -24,7 +24,7 @@ class Reason(StrEnum):
 
 
 class Detail(StrEnum):
-    """The precise cause, one for each way a row of the decision table can hold."""
+    """The precise cause: one for each way a row of the decision table can hold, then those that reconciliation finds."""
 
     DENYLISTED = "denylisted"
     DEBIT_NOT_REFUND = "debit_not_refund"
@@ -41,3 +41,18 @@ class Detail(StrEnum):
     BELOW_FLOOR_NO_SIGNAL = "below_floor_no_signal"
     LOW_CONFIDENCE = "low_confidence"
     BUSINESS_SIGNAL = "business_signal"
+    INVOICE_CURRENCY_DIFFERS = "invoice_currency_differs"
+    INVOICE_NOT_OPEN = "invoice_not_open"
+    UNKNOWN_INVOICE = "unknown_invoice"
+    PART_PAYMENT = "part_payment"
+    OVER_PAYMENT = "over_payment"
+
+
+SETTLEMENT_REASONS = {
+    Detail.INVOICE_CURRENCY_DIFFERS: Reason.CURRENCY_MISMATCH,
+    Detail.INVOICE_NOT_OPEN: Reason.REFERENCE_MISMATCH,
+    Detail.UNKNOWN_INVOICE: Reason.REFERENCE_MISMATCH,
+    Detail.PART_PAYMENT: Reason.AMOUNT_MISMATCH,
+    Detail.OVER_PAYMENT: Reason.AMOUNT_MISMATCH,
+}
+"""The public reason of each detail that reconciliation rejects with (domain section 5)."""

@@ -1,0 +1,325 @@
+"""Reconciliation: which payments settle which open invoices, so that none becomes a second invoice (domain section 5).
+
+`reconcile` is a pure function of all that it is given: payments, invoices, what people have decided, policy and pack.
+It must be given whole tenants, since a payment may bear on any other of its tenant; then the result depends neither on
+the order of rows nor on how the work was split into runs.
+
+It works stage by stage, the stronger evidence first: references (`settle_by_reference.py`), then customers, then
+amounts (`settle_by_customer.py`). Within a stage payments are taken in booked order where one bears on another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from rules.deductions import Pack, shipped_pack
+from rules.ledger import LOSERS, PROPOSALS, REFUSALS, SUGGESTED, Ledger
+from rules.policy import Policy
+from rules.reasons import Detail
+from rules.references import MINIMUM_LENGTH, TENANT, tokens_of
+from rules.settle_by_customer import settle_by_amount, settle_by_customer
+from rules.settle_by_reference import settle_by_reference
+from rules.text import letters_and_digits, normalised
+
+_UTC = pl.Datetime("us", "UTC")
+PAYMENTS = pl.Schema(
+    {
+        "organization_id": pl.String(),
+        "environment": pl.String(),
+        "account_id": pl.String(),
+        "transaction_id": pl.String(),
+        "day": pl.Date(),
+        "booked_at": _UTC,
+        "amount": pl.Int64(),
+        "currency": pl.String(),
+        "payer": pl.String(),
+        "reference": pl.String(),
+        "explicit": pl.Boolean(),
+        "narration": pl.String(),
+        "suggest_only": pl.Boolean(),
+    }
+)
+"""Eligible credits. `payer` and `reference` are the decision's; `explicit` says that the reference was a field of its
+own, else all that the `narration` names counts; `suggest_only` that a person has confirmed a draft of it. An amount is
+in minor units; a narration is needed only where there is a reference or the text may be cut."""
+
+INVOICES = pl.Schema(
+    {
+        "organization_id": pl.String(),
+        "environment": pl.String(),
+        "invoice_id": pl.String(),
+        "number": pl.String(),
+        "customer_name": pl.String(),
+        "currency": pl.String(),
+        "total_amount": pl.Int64(),
+        "net_amount": pl.Int64(),
+        "vat_amount": pl.Int64(),
+        "issue_date": pl.Date(),
+        "due_date": pl.Date(),
+        "status": pl.String(),
+    }
+)
+"""The tenants' invoices (interfaces section 7), amounts in minor units."""
+
+STANDING = pl.Schema(
+    {
+        "organization_id": pl.String(),
+        "environment": pl.String(),
+        "account_id": pl.String(),
+        "transaction_id": pl.String(),
+        "invoice_id": pl.String(),
+        "status": pl.String(),
+        "allocated": pl.Int64(),
+        "deducted": pl.Int64(),
+        "deductions": pl.String(),
+    }
+)
+"""What stands whatever the rules say: settlements that a person `accepted` or `declined`, and `linked` ones to invoices
+that have been marked as paid since."""
+
+SETTLEMENTS = pl.Schema(
+    {
+        "organization_id": pl.String(),
+        "environment": pl.String(),
+        "account_id": pl.String(),
+        "transaction_id": pl.String(),
+        "day": pl.Date(),
+        "invoice_id": pl.String(),
+        "invoice_number": pl.String(),
+        "proposal": pl.String(),
+        "strategy": pl.String(),
+        "status": pl.String(),
+        "allocated": pl.Int64(),
+        "deducted": pl.Int64(),
+        "deductions": pl.String(),
+        "difference": pl.Int64(),
+    }
+)
+"""One row a payment and invoice, `linked` or `suggested`; rows of one payment and `proposal` stand or fall together.
+
+`allocated` is bank money, `deducted` the sum of the named `deductions` (a JSON list), `difference` what the invoice was
+owed less both; below zero it is money that is left unapplied. Minor units."""
+
+REJECTED = pl.Schema(
+    {**{name: PAYMENTS[name] for name in (*TENANT, "account_id", "transaction_id", "day")}, "detail": pl.String()}
+)
+"""Payments that are rejected here, with the detail."""
+
+CANDIDATES = pl.Schema(
+    {
+        **{name: PAYMENTS[name] for name in (*TENANT, "account_id", "transaction_id", "day")},
+        "invoice_id": pl.String(),
+        "invoice_number": pl.String(),
+        "strategy": pl.String(),
+        "why": pl.String(),
+        "gap": pl.Int64(),
+    }
+)
+"""The best candidates that lost, at most three a payment and cause, with why; `gap` in minor units."""
+
+_VAT_INCLUDED = (1_000, 1_075)  # an invoice that says neither net nor VAT may include it, or not
+_ORDER = ["booked_at", "account_id", "transaction_id"]
+_KEY = [*TENANT, "account_id", "transaction_id"]
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What became of the payments: those in no frame settle nothing."""
+
+    settlements: pl.DataFrame
+    """Columns of `SETTLEMENTS`."""
+    rejected: pl.DataFrame
+    """Columns of `REJECTED`."""
+    candidates: pl.DataFrame
+    """Columns of `CANDIDATES`."""
+
+
+def reconcile(
+    payments: pl.DataFrame, invoices: pl.DataFrame, standing: pl.DataFrame, policy: Policy, pack: Pack | None = None
+) -> Reconciled:
+    """Settle payments against invoices.
+
+    Args:
+        payments: columns of `PAYMENTS`, whole tenants.
+        invoices: columns of `INVOICES`, of the same tenants.
+        standing: columns of `STANDING`; payments with a settlement that stands are left alone.
+        policy: strategies, windows, tolerance.
+        pack: the lawful deductions; by default the shipped ones.
+
+    """
+    taken = standing.filter(pl.col("status") != "declined").select(_KEY).unique()
+    free = payments.join(taken, on=_KEY, how="anti").sort(*TENANT, *_ORDER).with_row_index("payment")
+    books = invoices.sort(*TENANT, "invoice_id").with_row_index("invoice")
+    tenants = pl.concat([free.select(TENANT), books.select(TENANT)]).unique().sort(TENANT).with_row_index("tenant")
+    free, books = (frame.join(tenants, on=TENANT, maintain_order="left") for frame in (free, books))
+    ledger = _opened(free, books, standing, policy, pack or shipped_pack())
+    if not free.is_empty():
+        _settle(ledger, free, policy)
+    return _told(ledger, free, books)
+
+
+def _opened(
+    payments: pl.DataFrame, books: pl.DataFrame, standing: pl.DataFrame, policy: Policy, pack: Pack
+) -> Ledger:
+    """The ledger before the first stage: what stands is taken off what the invoices are owed."""
+    invoices = books.select(
+        "invoice",
+        "tenant",
+        "number",
+        "currency",
+        customer="customer_name",
+        total="total_amount",
+        issued="issue_date",
+        due=pl.coalesce("due_date", "issue_date"),
+        open=pl.col("status") == "open",
+        stripped=letters_and_digits(normalised(pl.col("number"))),
+    )
+    met = standing.join(books.select(*TENANT, "invoice_id", "invoice", "total_amount"), on=[*TENANT, "invoice_id"])
+    stands = met.filter(pl.col("status") != "declined")
+    settled = np.zeros(len(books), dtype=np.int64)
+    np.add.at(settled, stands["invoice"].to_numpy(), (stands["allocated"] + stands["deducted"]).to_numpy())
+    withheld, vat_withheld = (np.zeros(len(books), dtype=np.bool_) for _ in range(2))
+    for flags, kind in ((withheld, "withholding_tax"), (vat_withheld, "vat_withheld")):
+        flags[stands.filter(pl.col("deductions").str.contains(kind, literal=True))["invoice"].to_numpy()] = True
+    declined = met.filter(pl.col("status") == "declined").join(payments.select(*_KEY, "payment"), on=_KEY)
+    return Ledger(
+        payments=payments.select("payment", "tenant", "day", "amount", "currency", "payer", "suggest_only"),
+        invoices=invoices,
+        bases=_bases(books, policy),
+        declined=declined.select("payment", "invoice").unique(),
+        policy=policy,
+        pack=pack,
+        outstanding=np.maximum(books["total_amount"].to_numpy() - settled, 0),
+        withheld=withheld,
+        vat_withheld=vat_withheld,
+    )
+
+
+def _bases(books: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """What withholding is worked out on: net and VAT as an invoice says, else with VAT included and without."""
+    total, net, vat = pl.col("total_amount"), pl.col("net_amount"), pl.col("vat_amount")
+    part, whole = _VAT_INCLUDED
+    known = books.with_columns(net=pl.coalesce(net, total - vat), vat=pl.coalesce(vat, total - net))
+    said = known.filter(pl.col("net").is_not_null())
+    unsaid = known.filter(pl.col("net").is_null()).with_columns(net=(total * part + whole // 2) // whole)
+    read = [
+        said,
+        unsaid.with_columns(vat=total - pl.col("net")),
+        unsaid.with_columns(net=total, vat=pl.lit(0, pl.Int64)),
+    ]
+    without_tin = policy.file.settlement.tenants_without_tin
+    env_id = pl.concat_str(TENANT, separator=":")
+    return pl.concat(
+        frame.select("invoice", "net", "vat", no_tin=env_id.is_in(without_tin)) for frame in read
+    )
+
+
+def _settle(ledger: Ledger, payments: pl.DataFrame, policy: Policy) -> None:
+    named, unknown = _named(ledger, payments)
+    settle_by_reference(ledger, named)
+    if policy.file.reference.must_exist:
+        ledger.refuse(unknown.join(ledger.ended(), on="payment", how="anti")["payment"], Detail.UNKNOWN_INVOICE)
+    # What a payment names and could not settle speaks against whatever else it might fit.
+    naming = pl.concat([named.select("payment"), unknown]).unique()
+    ledger.payments = ledger.payments.with_columns(
+        suggest_only=pl.col("suggest_only") | pl.col("payment").is_in(naming["payment"].implode())
+    )
+    settle_by_customer(ledger)
+    settle_by_amount(ledger)
+
+
+def _named(ledger: Ledger, payments: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The invoices that payments name (`payment`, `invoice`, `cut`), and the payments that name one there is not."""
+    tokens = _tokens(payments, ledger.policy)
+    numbers = ledger.invoices.select("tenant", "stripped", "invoice", "open")
+    whole = tokens.join(numbers.drop("open"), on=["tenant", "stripped"], maintain_order="left")
+    cut = _cut(tokens.join(whole, on=["payment", "place"], how="anti"), numbers.filter("open"))
+    named = pl.concat(
+        [whole.select("payment", "place", "invoice", cut=pl.lit(value=False)), cut.with_columns(cut=pl.lit(value=True))]
+    ).sort("payment", "place", "invoice")
+    unknown = payments.filter(pl.col("reference").is_not_null()).join(named, on="payment", how="anti").select("payment")
+    return named.unique(["payment", "invoice"], keep="first", maintain_order=True).drop("place"), unknown
+
+
+def _tokens(payments: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """What may be a reference: `payment`, `tenant`, `place`, `stripped`, `may_be_cut`.
+
+    An explicit reference stands alone; else every token of the narration that the pattern matches counts, or without a
+    pattern every token, and the last one of a narration as long as its rail allows may have lost its end.
+    """
+    limit = policy.file.settlement.narration_limit
+    narration = normalised(pl.col("narration").fill_null("").str.strip_chars())
+    given = pl.col("explicit") & pl.col("reference").is_not_null()
+    spoken = (
+        payments.select("payment", "tenant", "reference", given=given, narration=narration, full=pl.col("narration").str.len_chars() >= limit)
+        .with_columns(token=pl.when("given").then(pl.concat_list("reference")).otherwise(tokens_of(pl.col("narration"))))
+        .explode("token")
+        .with_columns(place=pl.int_range(pl.len()).over("payment"), last=pl.int_range(pl.len()).reverse().over("payment") == 0)
+        .filter(pl.col("token") != "")
+        .with_columns(
+            stripped=letters_and_digits(normalised(pl.col("token"))),
+            may_be_cut=pl.col("full").fill_null(value=False) & pl.col("last") & ~pl.col("given"),
+        )
+        .filter(pl.col("stripped") != "")
+    )
+    long_enough = (pl.col("stripped").str.len_chars() >= MINIMUM_LENGTH) & pl.col("stripped").str.contains(r"\d")
+    pattern = policy.reference_pattern
+    fits = long_enough if pattern is None else pl.col("token").str.contains(pattern) | (pl.col("may_be_cut") & long_enough)
+    return spoken.filter(pl.col("given") | fits).select("payment", "tenant", "place", "stripped", "may_be_cut")
+
+
+def _cut(tokens: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+    """The invoices whose number begins as a token that may be cut, where it is one open invoice's only."""
+    tokens = tokens.filter("may_be_cut", pl.col("stripped").str.len_chars() >= MINIMUM_LENGTH)
+    found = [
+        tokens.filter(pl.col("stripped").str.len_chars() == length).join(
+            numbers.with_columns(stripped=pl.col("stripped").str.head(length)), on=["tenant", "stripped"]
+        )
+        for length in sorted(tokens["stripped"].str.len_chars().unique())
+    ]
+    if not found:
+        return tokens.select("payment", "place", invoice=pl.lit(0, pl.UInt32)).clear()
+    only = pl.len().over("payment") == 1
+    return pl.concat(found).filter(only).select("payment", "place", "invoice")
+
+
+def _told(ledger: Ledger, payments: pl.DataFrame, books: pl.DataFrame) -> Reconciled:
+    """The ledger in the words of its callers; suggestions that another payment has made impossible are dropped."""
+    proposals = pl.concat(ledger.proposals) if ledger.proposals else PROPOSALS.to_frame()
+    group = ["payment", "strategy", "explanation_name", "proposal"]
+    owed = ledger.owed(proposals)
+    short = (pl.col("status") == SUGGESTED) & (pl.col("allocated") + pl.col("deducted") > pl.col("outstanding"))
+    stands = owed.filter(~short.any().over(group))
+    dropped = owed.join(stands, on=["payment", "invoice", "strategy", "explanation_name", "proposal"], how="anti")
+    ledger.lose(dropped.with_columns(gap="difference"), None, "settled_by_another")
+    left_bare = dropped.join(stands, on="payment", how="anti").filter(pl.col("strategy").str.starts_with("reference"))
+    ledger.refuse(left_bare["payment"], Detail.INVOICE_NOT_OPEN)
+    who = payments.select("payment", *_KEY, "day")
+    which = books.select("invoice", "invoice_id", invoice_number="number")
+    settlements = (
+        stands.join(who, on="payment", maintain_order="left")
+        .join(which, on="invoice", maintain_order="left")
+        .with_columns(proposal=_proposal(group))
+        .sort("payment", "proposal", "invoice_id")
+        .select(SETTLEMENTS.names())
+    )
+    refusals = pl.concat(ledger.refusals) if ledger.refusals else REFUSALS.to_frame()
+    losers = pl.concat(ledger.losers) if ledger.losers else LOSERS.to_frame()
+    return Reconciled(
+        settlements,
+        refusals.unique("payment", keep="first", maintain_order=True).join(who, on="payment").select(REJECTED.names()),
+        losers.unique(maintain_order=True)
+        .join(who, on="payment", maintain_order="left")
+        .join(which, on="invoice", maintain_order="left")
+        .sort("payment", "invoice", "why")
+        .select(CANDIDATES.names()),
+    )
+
+
+def _proposal(group: list[str]) -> pl.Expr:
+    """What a proposal is, in words that are the same in every run: strategy, explanation, invoices."""
+    invoices = pl.col("invoice_id").sort().str.join("+").over(group)
+    return pl.concat_str(["strategy", "explanation_name", invoices], separator="|")
