@@ -28,17 +28,25 @@ DECISIONS = dg.AssetSpec(
     owners=["team:kobosift"],
     kinds={"ducklake", "polars"},
 )
-DRAFTS = dg.AssetSpec(
-    "drafts",
+SETTLEMENTS = dg.AssetSpec(
+    "settlements",
     deps=[DECISIONS],
     group_name="decide",
-    description="Invoices and credit notes waiting for a person, one for each eligible line.",
+    description="Which payment settles which open invoice, or may, with the lawful deductions that explain the gap.",
+    owners=["team:kobosift"],
+    kinds={"ducklake", "polars"},
+)
+DRAFTS = dg.AssetSpec(
+    "drafts",
+    deps=[DECISIONS, SETTLEMENTS],
+    group_name="decide",
+    description="Invoices and credit notes waiting for a person, one for each eligible line that settles no invoice.",
     owners=["team:kobosift"],
     kinds={"ducklake"},
 )
 REJECTIONS = dg.AssetSpec(
     "rejections",
-    deps=[DECISIONS],
+    deps=[DECISIONS, SETTLEMENTS],
     group_name="decide",
     description="The dead-letter queue: each rejected line with its reason, and an event for each new one.",
     owners=["team:kobosift"],
@@ -57,7 +65,7 @@ class DecideConfig(dg.Config):
 
 @dg.multi_asset(
     name="decide_days",
-    specs=[DECISIONS, DRAFTS, REJECTIONS],
+    specs=[DECISIONS, SETTLEMENTS, DRAFTS, REJECTIONS],
     partitions_def=DAYS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="decide",
@@ -88,6 +96,7 @@ def decide(
     counts = asdict(report)
     for spec, names in (
         (DECISIONS, ("days", "lines", "decided", "changed")),
+        (SETTLEMENTS, ("linked", "suggested")),
         (DRAFTS, ("drafts_created", "drafts_withdrawn")),
         (REJECTIONS, ("rejections_new", "events")),
     ):

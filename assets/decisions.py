@@ -13,9 +13,10 @@ from datetime import date, timedelta
 import duckdb
 import polars as pl
 
+from assets.settling import SettleReport, settle_tenants, tenants_wait
 from resources.clock import Clock
 from resources.warehouse import days as day_tables
-from resources.warehouse import decisions, drafts, invoices, lists, policies, rejections
+from resources.warehouse import decisions, drafts, invoices, lists, policies, rejections, settlements
 from resources.warehouse.connection import Warehouse
 from rules.contracts import DECISIONS, TRANSACTIONS, checked
 from rules.drafts import draft_documents
@@ -41,8 +42,22 @@ class DecideReport:
     rejections_new: int = 0
     events: int = 0
 
+    linked: int = 0
+    suggested: int = 0
+
     def __add__(self, other: DecideReport) -> DecideReport:
         return DecideReport(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
+    def with_settled(self, settled: SettleReport) -> DecideReport:
+        """With what settling did besides."""
+        return self + DecideReport(
+            drafts_created=settled.drafts_created,
+            drafts_withdrawn=settled.drafts_withdrawn,
+            rejections_new=settled.rejections_new,
+            events=settled.rejections_new,
+            linked=settled.linked,
+            suggested=settled.suggested,
+        )
 
 
 @dataclass(frozen=True)
@@ -54,12 +69,19 @@ class _Basis:
     invoices: pl.DataFrame
 
 
-def stale_range(warehouse: Warehouse, policy: Policy, clock: Clock) -> tuple[date, date] | None:
-    """The first and the last day that is not decided as it would be now; None where every day is."""
+def stale_range(
+    warehouse: Warehouse, policy: Policy, clock: Clock
+) -> tuple[date, date] | tuple[None, None] | None:
+    """The first and the last day that is not decided as it would be now.
+
+    Returns:
+        Two nulls where every day is, but some tenant's payments wait to be settled; None where nothing waits.
+
+    """
     with warehouse.read() as con:
         waiting = day_tables.waiting(con, _basis(con, policy, clock).state, None, None)
-    if waiting.is_empty():
-        return None
+        if waiting.is_empty():
+            return (None, None) if tenants_wait(con, policy) else None
     return waiting["day"][0], waiting["day"][-1]
 
 
@@ -74,7 +96,7 @@ def decide_days(
     end: date | None = None,
     only_stale: bool = True,
 ) -> DecideReport:
-    """Decide days and write decisions, drafts, rejections and monitoring events.
+    """Decide days, settle the tenants that this touches, and write decisions, settlements, drafts and rejections.
 
     Args:
         warehouse: read and written, one transaction a batch of days.
@@ -101,7 +123,8 @@ def decide_days(
             return _decide_batch(con, batch, basis, policy, trace_id)
 
         report += warehouse.write(work, run_id=run_id, note="decide")
-    return report
+    settled = settle_tenants(warehouse, policy=policy, clock=clock, trace_id=trace_id, run_id=run_id)
+    return report.with_settled(settled)
 
 
 def _basis(con: duckdb.DuckDBPyConnection, policy: Policy, clock: Clock) -> _Basis:
@@ -143,6 +166,7 @@ def _decide_batch(
         DECISIONS,
     )
     replaced = decisions.replace(con, _stamped(decided, basis, trace_id), now)
+    settlements.defer(con, every_tenant=policy.file.reference.must_exist, now=now, touch_id=trace_id)
     documents = draft_documents(_changed_eligible(con, lines, decided), policy).collect()
     made = drafts.follow(con, documents, now=now, trace_id=trace_id)
     rejected = rejections.follow(con)

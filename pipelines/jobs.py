@@ -12,7 +12,7 @@ import dagster as dg
 
 from assets.accounts import BALANCES, IDENTITIES, INCOME
 from assets.checks import CHECK_SPECS
-from assets.decide import DECISIONS, DRAFTS, REJECTIONS
+from assets.decide import DECISIONS, DRAFTS, REJECTIONS, SETTLEMENTS
 from assets.history import BANK_HISTORY
 from assets.ingest import ACCOUNTS, TRANSACTIONS
 from assets.maintenance import MAINTENANCE
@@ -66,7 +66,7 @@ ACCOUNT_DETAILS = dg.define_asset_job(
 )
 DECIDE = dg.define_asset_job(
     "decide",
-    _assets(DECISIONS, DRAFTS, REJECTIONS),
+    _assets(DECISIONS, SETTLEMENTS, DRAFTS, REJECTIONS),
     description=(
         "Decide days anew: decisions, drafts, rejections, and the proofs that nothing was lost. Choose partitions, or "
         "ops.decide_days.config.start and end; only_stale: true leaves out what would be decided the same."

@@ -27,6 +27,12 @@ _BECAUSE = {
     Detail.BELOW_FLOOR_NO_COUNTERPARTY: "{below}, and nobody says who sent it",
     Detail.BELOW_FLOOR_NO_SIGNAL: "{below}, with neither a business term nor a reference",
     Detail.LOW_CONFIDENCE: "its score of {score} points is below the {minimum} that are needed",
+    Detail.INVOICE_CURRENCY_DIFFERS: "the invoice that it names is in another currency than {currency}",
+    Detail.INVOICE_NOT_OPEN: "the invoice that it names is cancelled or already settled",
+    Detail.UNKNOWN_INVOICE: "it names {reference!r}, which is no invoice of the tenant, and the policy asks for one",
+    Detail.PART_PAYMENT: "it is less than the invoice that it names is owed, no lawful deduction explains the gap,"
+    " and the policy rejects part payments",
+    Detail.OVER_PAYMENT: "it is more than the invoice that it names is owed, and the policy rejects over payments",
     Detail.BUSINESS_SIGNAL: "nothing stands against it, and its score of {score} points reaches the {minimum} needed",
 }
 
@@ -102,6 +108,7 @@ def _verdict(outcome: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[st
         deny_entry=signals["deny_entry"].get("entry"),
         allow_entry=signals["allow_entry"].get("entry"),
         currency=outcome["currency"],
+        reference=outcome["reference"],
         explicit_reference=repr(signals["reference_parses"].get("saw") or ""),
         reversal_term=_found(signals["reversal_term"]),
         personal_term=_found(signals["personal_term"]),

@@ -54,7 +54,7 @@ _TOTALS = """
 SELECT
     (SELECT count(*) FROM transactions) AS transactions,
     (SELECT count(*) FROM decisions) AS decisions,
-    (SELECT count(*) FROM touched_days) AS waiting_days
+    (SELECT count(*) FROM touched_days) + (SELECT count(*) FROM touched_tenants) AS waiting_days
 """
 
 _FACTS = (
@@ -90,12 +90,16 @@ _FACTS = (
     """
     CREATE OR REPLACE TEMP TABLE fact_settlements AS
     SELECT hash(account_id, transaction_id) AS line, bool_or(status IN ('linked', 'accepted')) AS settled,
-        bool_or(status = 'suggested') AS suggested
-    FROM settlements GROUP BY ALL
+        bool_or(status = 'suggested') AS suggested,
+        CAST(coalesce(sum(allocated) FILTER (WHERE status IN ('linked', 'accepted')), 0) AS BIGINT) AS allocated
+    FROM settlements WHERE status <> 'declined' AND day BETWEEN $first AND $last GROUP BY ALL
     """,
     """
     CREATE OR REPLACE TEMP TABLE fact_waits AS
-    SELECT DISTINCT hash(organization_id, environment) AS tenant, day FROM touched_days
+    SELECT hash(organization_id, environment) AS tenant, day FROM touched_days
+    UNION
+    SELECT tenant, day FROM fact_lines
+    SEMI JOIN (SELECT hash(organization_id, environment) AS tenant FROM touched_tenants) USING (tenant)
     """,
     """
     CREATE OR REPLACE TEMP TABLE fact_ends AS
@@ -103,7 +107,7 @@ _FACTS = (
         l.version IS DISTINCT FROM d.version AS undecided, d.outcome,
         coalesce(f.drafts, 0) AS drafts,
         coalesce(r.rejections, 0) AS rejections,
-        coalesce(s.settled, false) OR coalesce(s.suggested, false) AS settles,
+        coalesce(s.settled, false) OR coalesce(s.suggested, false) AS settles, coalesce(s.allocated, 0) AS allocated,
         CASE
             WHEN d.outcome IN ('rejected', 'held') THEN d.outcome
             WHEN s.settled THEN 'matched'
@@ -251,6 +255,69 @@ CHECKS = (
         """,
     ),
     Check(
+        "settlements",
+        "none_beyond_its_amount",
+        "no invoice is settled and no transaction allocated beyond its amount",
+        """
+        WITH counted AS (
+            SELECT
+                (
+                    SELECT count(*) FROM (
+                        SELECT organization_id, environment, invoice_id, sum(allocated + coalesce(deducted, 0)) AS settled
+                        FROM settlements WHERE status IN ('linked', 'accepted') GROUP BY ALL
+                    ) AS s JOIN invoices AS i USING (organization_id, environment, invoice_id)
+                    WHERE s.settled > i.total_amount
+                ) AS invoices_beyond,
+                count(*) FILTER (WHERE allocated > amount) AS transactions_beyond
+            FROM fact_ends WHERE NOT waits AND outcome = 'eligible'
+        )
+        SELECT *, invoices_beyond + transactions_beyond AS at_fault FROM counted
+        """,
+        """
+        SELECT s.account_id, s.transaction_id
+        FROM settlements AS s JOIN transactions AS t USING (account_id, transaction_id, day)
+        WHERE s.status IN ('linked', 'accepted') AND day BETWEEN $first AND $last
+        GROUP BY ALL HAVING sum(s.allocated) > any_value(t.amount)
+        UNION ALL
+        SELECT account_id, transaction_id FROM settlements
+        SEMI JOIN (
+            SELECT organization_id, environment, invoice_id FROM settlements
+            JOIN invoices AS i USING (organization_id, environment, invoice_id)
+            WHERE settlements.status IN ('linked', 'accepted')
+            GROUP BY ALL HAVING sum(allocated + coalesce(deducted, 0)) > any_value(i.total_amount)
+        ) AS beyond USING (organization_id, environment, invoice_id)
+        """,
+    ),
+    Check(
+        "settlements",
+        "no_settlement_astray",
+        "each settlement of the rules has an eligible line, and each id stands once",
+        """
+        WITH ours AS (
+            SELECT hash(account_id, transaction_id) AS line, day, hash(organization_id, environment) AS tenant,
+                settlement_id
+            FROM settlements WHERE status IN ('linked', 'suggested') AND day BETWEEN $first AND $last
+        ),
+        counted AS (
+            SELECT
+                (
+                    SELECT count(*) FROM ours
+                    ANTI JOIN (SELECT line, day FROM fact_decisions WHERE outcome = 'eligible') USING (line, day)
+                    ANTI JOIN fact_waits USING (tenant, day)
+                ) AS settlements_without_eligible_line,
+                (SELECT count(*) - count(DISTINCT settlement_id) FROM ours) AS settlements_twice
+        )
+        SELECT *, settlements_without_eligible_line + settlements_twice AS at_fault FROM counted
+        """,
+        """
+        SELECT s.account_id, s.transaction_id
+        FROM (
+            SELECT * FROM settlements WHERE status IN ('linked', 'suggested') AND day BETWEEN $first AND $last
+        ) AS s
+        ANTI JOIN (SELECT * FROM decisions WHERE outcome = 'eligible') AS d USING (account_id, transaction_id, day)
+        """,
+    ),
+    Check(
         "rejections",
         "each_rejection_once",
         "each rejected line stands once in the dead-letter queue, and no other line does",
@@ -336,15 +403,15 @@ def _span(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> 
 
 
 def _verdict(con: duckdb.DuckDBPyConnection, check: Check, span: dict[str, object]) -> Verdict:
-    counts = _numbers(con, check.judge)
+    counts = _numbers(con, check.judge, span if "$first" in check.judge else None)
     if not counts["at_fault"]:
         return Verdict(check, counts)
     found = con.execute(check.blame, span).fetchmany(ROWS_NAMED)
     return Verdict(check, counts, tuple(sorted({f"{account}/{transaction}" for account, transaction in found})))
 
 
-def _numbers(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, int]:
-    cursor = con.execute(sql)
+def _numbers(con: duckdb.DuckDBPyConnection, sql: str, values: dict[str, object] | None = None) -> dict[str, int]:
+    cursor = con.execute(sql, values)
     names, row = [column[0] for column in cursor.description or ()], cursor.fetchone()
     if row is None:
         message = "a check read nothing of the warehouse; run `kobosift doctor`"

@@ -17,7 +17,9 @@ from rules.contracts import DECISIONS
 _KEY = ["account_id", "transaction_id", "day"]
 # A decision that comes out the same under other lists or invoices stays the decision that it was: one new entry would
 # otherwise write the whole history anew. Another policy is another decision, whatever it says.
-_COMPARED = [name for name in (*DECISIONS.columns, "policy_hash") if name not in _KEY]
+# Outcome, reason and detail follow from the row and the signals, but for payments that reconciliation has rejected since.
+_FOLLOWING = ["outcome", "reason", "detail"]
+_COMPARED = [name for name in (*DECISIONS.columns, "policy_hash") if name not in (*_KEY, *_FOLLOWING)]
 _COLUMNS = [*DECISIONS.columns, "policy_hash", "lists_hash", "invoices_hash", "decided_at", "trace_id"]
 
 
@@ -63,6 +65,50 @@ def replace(con: duckdb.DuckDBPyConnection, decided: pl.DataFrame, now: datetime
     return Replaced(changed=changed[0] if changed else 0, gone=gone[0] if gone else 0)
 
 
+def amend(con: duckdb.DuckDBPyConnection, *, now: datetime, trace_id: str) -> int:
+    """Write how reconciliation ends payments into their decisions; returns how many end otherwise than they stood.
+
+    A decision of another run is superseded; one of this run was not finished before, and is completed.
+
+    Args:
+        con: within a transaction, with the temporary table `payment_ends` (account_id, transaction_id, day, outcome,
+            reason, detail; a payment that is not rejected has a null detail: the decision table's own).
+        now: when the decisions that are amended begin, and those that they replace end.
+        trace_id: of the run.
+
+    """
+    row = con.execute(_AMENDED, {"now": now, "trace_id": trace_id}).fetchone()
+    amended = int(row[0]) if row else 0
+    if amended:
+        con.execute(_KEEP_AMENDED, {"now": now, "trace_id": trace_id})
+        con.execute(_DELETE_AMENDED)
+        con.execute("INSERT INTO decisions BY NAME SELECT * FROM amended_decisions")
+    return amended
+
+
+def changed_payments(con: duckdb.DuckDBPyConnection, since: datetime) -> None:
+    """Leave in `changed_decisions` the payments that drafts and rejections must follow, and no `gone_decisions`.
+
+    Those are the ones decided since, and the ones that end otherwise than their draft or rejection says.
+    """
+    con.execute(_CHANGED_PAYMENTS, {"since": since})
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE gone_decisions AS SELECT account_id, transaction_id, day FROM decisions WHERE false"
+    )
+
+
+def payments_to_draft(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """The lines among `changed_decisions` that end as drafts, as `rules.drafts.draft_documents` reads them."""
+    return con.execute("""
+        SELECT d.organization_id, d.environment, d.account_id, d.transaction_id, d.day, t.direction, t.amount,
+            t.currency, a.currency AS account_currency, d.counterparty, d.reference
+        FROM changed_decisions AS d
+        SEMI JOIN (SELECT * FROM payment_ends WHERE disposition = 'drafted') USING (account_id, transaction_id, day)
+        JOIN transactions AS t USING (account_id, transaction_id, day)
+        LEFT JOIN accounts AS a USING (account_id)
+    """).pl()
+
+
 _DIFFERS = " OR ".join(f"b.{name} IS DISTINCT FROM n.{name}" for name in _COMPARED)
 
 _BEFORE = """
@@ -100,4 +146,42 @@ DELETE FROM decisions USING (
 ) AS r
 WHERE decisions.day BETWEEN (SELECT min(day) FROM batch_days) AND (SELECT max(day) FROM batch_days)
     AND decisions.account_id = r.account_id AND decisions.transaction_id = r.transaction_id AND decisions.day = r.day
+"""
+
+# Rows 6 and 13 of the decision table are the eligible ones.
+_AMENDED = """
+CREATE OR REPLACE TEMP TABLE amended_decisions AS
+SELECT d.* REPLACE (
+    e.outcome AS outcome, e.reason AS reason, e.detail AS detail, $now AS decided_at, $trace_id AS trace_id
+)
+FROM decisions AS d
+JOIN (
+    SELECT p.account_id, p.transaction_id, p.day, p.outcome, p.reason,
+        coalesce(p.detail, CASE WHEN b.rule = 6 THEN 'allowlisted' ELSE 'business_signal' END) AS detail
+    FROM payment_ends AS p JOIN decisions AS b USING (account_id, transaction_id, day)
+) AS e USING (account_id, transaction_id, day)
+WHERE (d.outcome, d.reason, d.detail) IS DISTINCT FROM (e.outcome, e.reason, e.detail)
+"""
+_KEEP_AMENDED = """
+INSERT INTO superseded_decisions BY NAME
+SELECT d.*, $now AS superseded_at
+FROM decisions AS d SEMI JOIN amended_decisions USING (account_id, transaction_id, day)
+WHERE d.trace_id <> $trace_id
+"""
+_DELETE_AMENDED = """
+DELETE FROM decisions USING amended_decisions AS a
+WHERE decisions.account_id = a.account_id AND decisions.transaction_id = a.transaction_id AND decisions.day = a.day
+"""
+_CHANGED_PAYMENTS = """
+CREATE OR REPLACE TEMP TABLE changed_decisions AS
+SELECT d.*
+FROM decisions AS d
+JOIN payment_ends AS e USING (account_id, transaction_id, day)
+LEFT JOIN (
+    SELECT account_id, transaction_id, day, status FROM drafts WHERE status <> 'WITHDRAWN'
+) AS f USING (account_id, transaction_id, day)
+LEFT JOIN (SELECT account_id, transaction_id, day, detail FROM rejections) AS r USING (account_id, transaction_id, day)
+WHERE d.decided_at >= $since
+    OR (e.disposition = 'drafted') <> (f.status IS NOT NULL)
+    OR r.detail IS DISTINCT FROM e.detail
 """
