@@ -69,9 +69,7 @@ class _Basis:
     invoices: pl.DataFrame
 
 
-def stale_range(
-    warehouse: Warehouse, policy: Policy, clock: Clock
-) -> tuple[date, date] | tuple[None, None] | None:
+def stale_range(warehouse: Warehouse, policy: Policy, clock: Clock) -> tuple[date, date] | tuple[None, None] | None:
     """The first and the last day that is not decided as it would be now.
 
     Returns:

@@ -19,7 +19,7 @@ FILES_KEPT = timedelta(days=7)
 
 MAINTENANCE = dg.AssetSpec(
     "warehouse_upkeep",
-    deps=["transactions", "decisions", "drafts", "rejections", "webhook_events"],
+    deps=["transactions", "decisions", "settlements", "drafts", "rejections", "webhook_events"],
     group_name="operations",
     description="The warehouse kept tidy: small files merged, old snapshots let go, files nobody needs removed.",
     owners=["team:kobosift"],

@@ -50,9 +50,7 @@ def tenants_wait(con: duckdb.DuckDBPyConnection, policy: Policy) -> bool:
     return not settlements.waiting(con, policy.hash, shipped_pack().version).is_empty()
 
 
-def settle_tenants(
-    warehouse: Warehouse, *, policy: Policy, clock: Clock, trace_id: str, run_id: str
-) -> SettleReport:
+def settle_tenants(warehouse: Warehouse, *, policy: Policy, clock: Clock, trace_id: str, run_id: str) -> SettleReport:
     """Settle every tenant whose decisions, invoices, people's words, policy or deductions changed.
 
     Args:

@@ -83,7 +83,8 @@ def stale_days(
         context.update_cursor(seen)  # a short cut, and no more: what is stale is looked for as soon as anything differs
         return dg.SkipReason("Every day is decided as it would be now.")
     start, end = stale
-    config = {"start": start.isoformat(), "end": end.isoformat(), "only_stale": True}
+    days = {"start": start.isoformat(), "end": end.isoformat()} if start and end else {}
+    config = {**days, "only_stale": True}
     return dg.RunRequest(run_config={"ops": {"decide_days": {"config": config}}}, tags=range_tags(start, end))
 
 

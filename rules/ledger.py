@@ -158,7 +158,9 @@ def in_window(strategy: StrategyTable) -> pl.Expr:
     return pl.all_horizontal(tests)
 
 
-def near(left: pl.DataFrame, right: pl.DataFrame, on: list[str], amounts: tuple[str, str], tolerance: int) -> pl.DataFrame:
+def near(
+    left: pl.DataFrame, right: pl.DataFrame, on: list[str], amounts: tuple[str, str], tolerance: int
+) -> pl.DataFrame:
     """Join where two amounts differ by no more than a tolerance, without a cross product.
 
     Args:
@@ -174,9 +176,9 @@ def near(left: pl.DataFrame, right: pl.DataFrame, on: list[str], amounts: tuple[
         same = right.with_columns(_amount=pl.col(other))
         return left.with_columns(_amount=pl.col(one)).join(same, on=[*on, "_amount"]).drop("_amount")
     width = tolerance + 1
-    buckets = left.with_columns(
-        _bucket=pl.concat_list([pl.col(one) // width + step for step in (-1, 0, 1)])
-    ).explode("_bucket")
+    buckets = left.with_columns(_bucket=pl.concat_list([pl.col(one) // width + step for step in (-1, 0, 1)])).explode(
+        "_bucket"
+    )
     found = buckets.join(right.with_columns(_bucket=pl.col(other) // width), on=[*on, "_bucket"])
     return found.filter((pl.col(one) - pl.col(other)).abs() <= tolerance).drop("_bucket")
 
@@ -202,6 +204,8 @@ def explained(rows: pl.DataFrame, pack: Pack) -> pl.DataFrame:
     return rows.with_columns(
         deductions=deductions_json(pack, pl.col("no_tin")),
         explanation_name=told([each.name for each in pack.explanations], pl.String()),
-        names_tax=told([each.tax is not None and each.tax.kind == WITHHOLDING for each in pack.explanations], pl.Boolean()),
+        names_tax=told(
+            [each.tax is not None and each.tax.kind == WITHHOLDING for each in pack.explanations], pl.Boolean()
+        ),
         names_vat=told([each.vat is not None for each in pack.explanations], pl.Boolean()),
     )

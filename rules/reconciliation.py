@@ -161,9 +161,7 @@ def reconcile(
     return _told(ledger, free, books)
 
 
-def _opened(
-    payments: pl.DataFrame, books: pl.DataFrame, standing: pl.DataFrame, policy: Policy, pack: Pack
-) -> Ledger:
+def _opened(payments: pl.DataFrame, books: pl.DataFrame, standing: pl.DataFrame, policy: Policy, pack: Pack) -> Ledger:
     """The ledger before the first stage: what stands is taken off what the invoices are owed."""
     invoices = books.select(
         "invoice",
@@ -212,9 +210,7 @@ def _bases(books: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     ]
     without_tin = policy.file.settlement.tenants_without_tin
     env_id = pl.concat_str(TENANT, separator=":")
-    return pl.concat(
-        frame.select("invoice", "net", "vat", no_tin=env_id.is_in(without_tin)) for frame in read
-    )
+    return pl.concat(frame.select("invoice", "net", "vat", no_tin=env_id.is_in(without_tin)) for frame in read)
 
 
 def _settle(ledger: Ledger, payments: pl.DataFrame, policy: Policy) -> None:
@@ -254,10 +250,21 @@ def _tokens(payments: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     narration = normalised(pl.col("narration").fill_null("").str.strip_chars())
     given = pl.col("explicit") & pl.col("reference").is_not_null()
     spoken = (
-        payments.select("payment", "tenant", "reference", given=given, narration=narration, full=pl.col("narration").str.len_chars() >= limit)
-        .with_columns(token=pl.when("given").then(pl.concat_list("reference")).otherwise(tokens_of(pl.col("narration"))))
+        payments.select(
+            "payment",
+            "tenant",
+            "reference",
+            given=given,
+            narration=narration,
+            full=pl.col("narration").str.len_chars() >= limit,
+        )
+        .with_columns(
+            token=pl.when("given").then(pl.concat_list("reference")).otherwise(tokens_of(pl.col("narration")))
+        )
         .explode("token")
-        .with_columns(place=pl.int_range(pl.len()).over("payment"), last=pl.int_range(pl.len()).reverse().over("payment") == 0)
+        .with_columns(
+            place=pl.int_range(pl.len()).over("payment"), last=pl.int_range(pl.len()).reverse().over("payment") == 0
+        )
         .filter(pl.col("token") != "")
         .with_columns(
             stripped=letters_and_digits(normalised(pl.col("token"))),
@@ -267,7 +274,9 @@ def _tokens(payments: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     )
     long_enough = (pl.col("stripped").str.len_chars() >= MINIMUM_LENGTH) & pl.col("stripped").str.contains(r"\d")
     pattern = policy.reference_pattern
-    fits = long_enough if pattern is None else pl.col("token").str.contains(pattern) | (pl.col("may_be_cut") & long_enough)
+    fits = (
+        long_enough if pattern is None else pl.col("token").str.contains(pattern) | (pl.col("may_be_cut") & long_enough)
+    )
     return spoken.filter(pl.col("given") | fits).select("payment", "tenant", "place", "stripped", "may_be_cut")
 
 

@@ -36,22 +36,24 @@ def settle_by_customer(ledger: Ledger) -> None:
 
 def settle_by_amount(ledger: Ledger) -> None:
     """Strategy 9: an open invoice of the tenant is owed just that amount."""
-    edges = near(
-        ledger.remaining(), _open_invoices(ledger), _SAME, ("amount", "outstanding"), ledger.tolerance
-    )
+    edges = near(ledger.remaining(), _open_invoices(ledger), _SAME, ("amount", "outstanding"), ledger.tolerance)
     _take_exact(ledger, "amount_only", edges)
 
 
 def _open_invoices(ledger: Ledger) -> pl.DataFrame:
     """The invoices that are still owed something, with what."""
-    return ledger.owed(
-        ledger.invoices.filter("open").select("invoice", *_SAME, "customer", "issued", "due")
-    ).filter(pl.col("outstanding") > 0)
+    return ledger.owed(ledger.invoices.filter("open").select("invoice", *_SAME, "customer", "issued", "due")).filter(
+        pl.col("outstanding") > 0
+    )
 
 
 def _customer_exact(ledger: Ledger, alike: pl.DataFrame) -> None:
     edges = near(
-        ledger.remaining().drop_nulls("payer"), _open_invoices(ledger), _SAME, ("amount", "outstanding"), ledger.tolerance
+        ledger.remaining().drop_nulls("payer"),
+        _open_invoices(ledger),
+        _SAME,
+        ("amount", "outstanding"),
+        ledger.tolerance,
     ).join(alike, on=["payer", "customer"], how="semi")
     _take_exact(ledger, "customer_exact", edges)
 
@@ -179,8 +181,10 @@ def _combine(ledger: Ledger, edges: pl.DataFrame, *, link: bool) -> None:
 
     """
     outstanding, invoices = edges["outstanding"].to_numpy(), edges["invoice"].to_numpy()
-    firsts = edges.with_row_index("row").group_by("payment", maintain_order=True).agg(
-        pl.col("row").first(), pl.len(), pl.col("amount", "suggest_only").first()
+    firsts = (
+        edges.with_row_index("row")
+        .group_by("payment", maintain_order=True)
+        .agg(pl.col("row").first(), pl.len(), pl.col("amount", "suggest_only").first())
     )
     found: list[tuple[int, str, bool]] = []  # row of the edge, combination, whether it is linked
     for _, first, count, amount, suggest_only in firsts.iter_rows():

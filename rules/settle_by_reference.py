@@ -32,7 +32,9 @@ def settle_by_reference(ledger: Ledger, named: pl.DataFrame) -> None:
         usable.join(facts, on="payment", maintain_order="left")
         .join(ledger.invoices.select("invoice", "issued", "due"), on="invoice", maintain_order="left")
         .join(doubtful.with_columns(doubtful=pl.lit(value=True)), on="payment", how="left", maintain_order="left")
-        .join(several.select("payment", names_several=pl.lit(value=True)), on="payment", how="left", maintain_order="left")
+        .join(
+            several.select("payment", names_several=pl.lit(value=True)), on="payment", how="left", maintain_order="left"
+        )
         .with_columns(
             suggest_only=pl.col("suggest_only") | pl.col("doubtful").fill_null(value=False),
             names_several=pl.col("names_several").fill_null(value=False),
@@ -201,7 +203,9 @@ def _several_less_deductions(ledger: Ledger, rows: pl.DataFrame) -> pl.DataFrame
     """The explanations that, applied to each of the named invoices alike, leave just what arrived."""
     first, last = ledger.days
     owed = ledger.open_bases(rows["invoice"].unique())
-    taxes = [place for place, each in enumerate(ledger.pack.explanations) if each.vat or (each.tax and not each.tax.amount)]
+    taxes = [
+        place for place, each in enumerate(ledger.pack.explanations) if each.vat or (each.tax and not each.tax.amount)
+    ]
     expected = (
         expected_payments(owed, ledger.pack, first, last)
         .filter(pl.col("explanation").is_in(taxes))

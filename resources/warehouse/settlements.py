@@ -98,12 +98,14 @@ def replace(
     con.execute(_CHANGED)
     con.execute(_KEEP_GONE, {"now": now})
     con.execute(_DELETE_GONE)
-    con.execute(
-        _INSERT, {"now": now, "trace_id": trace_id, "policy_hash": policy_hash, "pack_version": pack_version}
-    )
+    con.execute(_INSERT, {"now": now, "trace_id": trace_id, "policy_hash": policy_hash, "pack_version": pack_version})
     if _count(con, _CANDIDATES_DIFFER):
-        con.execute(f"DELETE FROM settlement_candidates USING batch_tenants AS b WHERE {_of_batch('settlement_candidates')}")  # noqa: S608
-        con.execute(f"INSERT INTO settlement_candidates ({_CANDIDATE_NAMES}) SELECT {_CANDIDATE_NAMES} FROM new_candidates")  # noqa: S608
+        con.execute(
+            f"DELETE FROM settlement_candidates USING batch_tenants AS b WHERE {_of_batch('settlement_candidates')}"
+        )
+        con.execute(
+            f"INSERT INTO settlement_candidates ({_CANDIDATE_NAMES}) SELECT {_CANDIDATE_NAMES} FROM new_candidates"
+        )
     counts = con.execute(_COUNTS).fetchone()
     con.unregister("new_settlements")
     con.unregister("new_candidates")
@@ -193,9 +195,7 @@ def _still_owed(con: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> bool:
     return found is not None and found[0] >= row["allocated"] + (row["deducted"] or 0)
 
 
-def _say(
-    con: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]], status: str, by: str, now: datetime
-) -> None:
+def _say(con: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, Any]], status: str, by: str, now: datetime) -> None:
     for row in rows:
         if row["status"] != status:
             con.execute(

@@ -99,6 +99,13 @@ class Books:
         entry = Entry(list_, "org-1", "sandbox", "counterparty", "contains", value, expires_at=expires_at)
         self.write(lambda con: lists.add(con, entry, NOW))
 
+    def bill(self, number: str, total: int = 500_000, **changes: object) -> None:
+        """An open invoice of the first account's tenant, of as many kobo as a `row` brings unless it says otherwise."""
+        invoice = {"invoice_id": f"id {number}", "organization_id": "org-1", "environment": "sandbox"}
+        invoice |= {"number": number, "customer_name": "Ada Obioradi", "currency": "NGN", "total_amount": total}
+        invoice |= {"issue_date": date(2026, 2, 20), "due_date": date(2026, 3, 20), "status": "open"} | changes
+        self.write(lambda con: invoices.upsert(con, pl.DataFrame([invoice])))
+
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self.warehouse.read() as con:
             return con.execute(query, list(values)).fetchall()
@@ -426,11 +433,10 @@ def test_an_invoice_number_that_becomes_known_redecides_the_days_of_its_tenant(b
     for account in (ONE, OTHER):
         books.receive(row("x", "NIP/GTB/ADA OBIORADI/KB-1001"), account=account)
     books.decide(now=NOW)
-    invoice = {"invoice_id": "i", "organization_id": "org-1", "environment": "sandbox", "number": "KB 1001"}
-    books.write(lambda con: invoices.upsert(con, pl.DataFrame([invoice])))
+    books.bill("KB 1001")
     assert books.decide().days == 2
     found = "SELECT account_id, reference, disposition FROM audit.outcomes WHERE transaction_id = 'x' ORDER BY 1"
-    assert books.rows(found) == [("acc-1", "KB-1001", "drafted"), ("acc-2", None, "rejected")]
+    assert books.rows(found) == [("acc-1", "KB-1001", "matched"), ("acc-2", None, "rejected")]
 
 
 def test_another_policy_redecides_all_and_the_log_keeps_both(books: Books) -> None:

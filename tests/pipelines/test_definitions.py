@@ -34,11 +34,12 @@ def test_the_assets_are_these() -> None:
         "identities": ("accounts", ["accounts"], False),
         "income": ("accounts", ["accounts", "webhook_events"], False),
         "decisions": ("decide", ["transactions"], True),
-        "drafts": ("decide", ["decisions"], True),
-        "rejections": ("decide", ["decisions"], True),
+        "settlements": ("decide", ["decisions"], True),
+        "drafts": ("decide", ["decisions", "settlements"], True),
+        "rejections": ("decide", ["decisions", "settlements"], True),
         "warehouse_upkeep": (
             "operations",
-            ["decisions", "drafts", "rejections", "transactions", "webhook_events"],
+            ["decisions", "drafts", "rejections", "settlements", "transactions", "webhook_events"],
             False,
         ),
     }

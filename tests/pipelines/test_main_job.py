@@ -154,13 +154,14 @@ def test_a_day_can_be_decided_from_dagsters_own_page(installation: Installation,
     defs = build_defs({**given, "upstream": work.upstream}, loggers={"console": silent_logger})
     result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
         instance=runner.instance,
-        asset_selection=[dg.AssetKey(name) for name in ("decisions", "drafts", "rejections")],
+        asset_selection=[dg.AssetKey(name) for name in ("decisions", "settlements", "drafts", "rejections")],
         partition_key=str(installation.world.end),
         run_config={"loggers": {"console": {}}},
     )
     assert result.success
     assert {evaluation.asset_key.to_user_string() for evaluation in result.get_asset_check_evaluations()} == {
         "decisions",
+        "settlements",
         "drafts",
         "rejections",
     }
