@@ -24,7 +24,7 @@ class Reason(StrEnum):
 
 
 class Detail(StrEnum):
-    """The precise cause: one for each way a row of the decision table can hold, then those that reconciliation finds."""
+    """The precise cause: one for each way a row of the decision table can hold, then those found by reconciliation."""
 
     DENYLISTED = "denylisted"
     DEBIT_NOT_REFUND = "debit_not_refund"

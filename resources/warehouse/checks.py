@@ -263,7 +263,8 @@ CHECKS = (
             SELECT
                 (
                     SELECT count(*) FROM (
-                        SELECT organization_id, environment, invoice_id, sum(allocated + coalesce(deducted, 0)) AS settled
+                        SELECT organization_id, environment, invoice_id,
+                            sum(allocated + coalesce(deducted, 0)) AS settled
                         FROM settlements WHERE status IN ('linked', 'accepted') GROUP BY ALL
                     ) AS s JOIN invoices AS i USING (organization_id, environment, invoice_id)
                     WHERE s.settled > i.total_amount

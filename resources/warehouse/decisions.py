@@ -17,7 +17,7 @@ from rules.contracts import DECISIONS
 _KEY = ["account_id", "transaction_id", "day"]
 # A decision that comes out the same under other lists or invoices stays the decision that it was: one new entry would
 # otherwise write the whole history anew. Another policy is another decision, whatever it says.
-# Outcome, reason and detail follow from the row and the signals, but for payments that reconciliation has rejected since.
+# Outcome, reason and detail follow from the row and the signals, but for payments that reconciliation has rejected.
 _FOLLOWING = ["outcome", "reason", "detail"]
 _COMPARED = [name for name in (*DECISIONS.columns, "policy_hash") if name not in (*_KEY, *_FOLLOWING)]
 _COLUMNS = [*DECISIONS.columns, "policy_hash", "lists_hash", "invoices_hash", "decided_at", "trace_id"]
@@ -93,7 +93,8 @@ def changed_payments(con: duckdb.DuckDBPyConnection, since: datetime) -> None:
     """
     con.execute(_CHANGED_PAYMENTS, {"since": since})
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE gone_decisions AS SELECT account_id, transaction_id, day FROM decisions WHERE false"
+        "CREATE OR REPLACE TEMP TABLE gone_decisions AS"
+        " SELECT account_id, transaction_id, day FROM decisions WHERE false"
     )
 
 

@@ -67,12 +67,12 @@ def defer(con: duckdb.DuckDBPyConnection, *, every_tenant: bool, now: datetime, 
 def payments(con: duckdb.DuckDBPyConnection, narration_limit: int) -> pl.DataFrame:
     """The eligible credits of the batch's tenants, in the columns of `rules.reconciliation.PAYMENTS`."""
     con.execute(_PAYMENTS, {"limit": narration_limit})
-    return con.execute("FROM eligible_payments").pl().cast(dict(PAYMENTS))
+    return con.execute("FROM eligible_payments").pl().cast(PAYMENTS)
 
 
 def standing(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """What stands of the batch's tenants whatever the rules say (`rules.reconciliation.STANDING`), after `payments`."""
-    return con.execute(_STANDING).pl().cast(dict(STANDING))
+    return con.execute(_STANDING).pl().cast(STANDING)
 
 
 def marks(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -100,12 +100,8 @@ def replace(
     con.execute(_DELETE_GONE)
     con.execute(_INSERT, {"now": now, "trace_id": trace_id, "policy_hash": policy_hash, "pack_version": pack_version})
     if _count(con, _CANDIDATES_DIFFER):
-        con.execute(
-            f"DELETE FROM settlement_candidates USING batch_tenants AS b WHERE {_of_batch('settlement_candidates')}"
-        )
-        con.execute(
-            f"INSERT INTO settlement_candidates ({_CANDIDATE_NAMES}) SELECT {_CANDIDATE_NAMES} FROM new_candidates"
-        )
+        con.execute(_DELETE_CANDIDATES)
+        con.execute(_INSERT_CANDIDATES)
     counts = con.execute(_COUNTS).fetchone()
     con.unregister("new_settlements")
     con.unregister("new_candidates")
@@ -121,7 +117,7 @@ def settle_marks(con: duckdb.DuckDBPyConnection, seen: pl.DataFrame, *, policy_h
     """Take away the marks that were seen, and write down by what the batch's tenants are settled."""
     con.register("seen_marks", seen.to_arrow())
     con.execute(_DELETE_MARKS)
-    con.execute(f"DELETE FROM settled_tenants USING batch_tenants AS b WHERE {_of_batch('settled_tenants')}")  # noqa: S608
+    con.execute(_DELETE_SETTLED)
     con.execute(_SETTLED, {"policy_hash": policy_hash, "pack_version": pack_version})
     con.unregister("seen_marks")
 
@@ -209,10 +205,6 @@ def _count(con: duckdb.DuckDBPyConnection, statement: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _of_batch(table: str) -> str:
-    return f"{table}.organization_id = b.organization_id AND {table}.environment = b.environment"
-
-
 # By tenant what its invoices and the words of people are: another value, and its payments are settled anew.
 _BOOKS = """
 SELECT organization_id, environment, CAST(bit_xor(part) AS VARCHAR) AS books_state
@@ -241,6 +233,10 @@ SELECT organization_id, environment, count(d.organization_id) AS decisions
 FROM waits LEFT JOIN (SELECT organization_id, environment FROM decisions) AS d USING (organization_id, environment)
 GROUP BY ALL ORDER BY ALL
 """  # noqa: S608 - constants
+_DELETE_SETTLED = """
+DELETE FROM settled_tenants USING batch_tenants AS b
+WHERE settled_tenants.organization_id = b.organization_id AND settled_tenants.environment = b.environment
+"""
 _SETTLED = f"""
 INSERT INTO settled_tenants
 SELECT organization_id, environment, $policy_hash, $pack_version, books_state
@@ -365,6 +361,13 @@ WITH kept AS (SELECT {_CANDIDATE_NAMES} FROM settlement_candidates SEMI JOIN bat
 wanted AS (SELECT {_CANDIDATE_NAMES} FROM new_candidates)
 SELECT count(*) FROM ((FROM kept EXCEPT ALL FROM wanted) UNION ALL (FROM wanted EXCEPT ALL FROM kept))
 """  # noqa: S608 - names of columns
+_DELETE_CANDIDATES = """
+DELETE FROM settlement_candidates USING batch_tenants AS b
+WHERE settlement_candidates.organization_id = b.organization_id AND settlement_candidates.environment = b.environment
+"""
+_INSERT_CANDIDATES = (
+    f"INSERT INTO settlement_candidates ({_CANDIDATE_NAMES}) SELECT {_CANDIDATE_NAMES} FROM new_candidates"  # noqa: S608
+)
 _OF_INVOICE = "i.customer_name, i.currency, i.total_amount, i.net_amount, i.vat_amount, i.issue_date, i.due_date"
 _OF_TRANSACTION = f"""
 SELECT s.*, {_OF_INVOICE}

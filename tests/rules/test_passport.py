@@ -173,9 +173,10 @@ WORDS = {
     Detail.INVOICE_CURRENCY_DIFFERS: "because the invoice that it names is in another currency than USD.",
     Detail.INVOICE_NOT_OPEN: "because the invoice that it names is cancelled or already settled.",
     Detail.UNKNOWN_INVOICE: "because it names None, which is no invoice of the tenant, and the policy asks for one.",
-    Detail.PART_PAYMENT: "because it is less than the invoice that it names is owed, no lawful deduction explains the gap,"
-    " and the policy rejects part payments.",
-    Detail.OVER_PAYMENT: "because it is more than the invoice that it names is owed, and the policy rejects over payments.",
+    Detail.PART_PAYMENT: "because it is less than the invoice that it names is owed,"
+    " no lawful deduction explains the gap, and the policy rejects part payments.",
+    Detail.OVER_PAYMENT: "because it is more than the invoice that it names is owed,"
+    " and the policy rejects over payments.",
     Detail.DENYLISTED: "because a deny entry matches (ent_1).",
     Detail.DEBIT_NOT_REFUND: "because it is a debit, and nothing in the remark says that it is a refund.",
     Detail.CURRENCY_UNKNOWN: "because neither the line nor its account has a currency.",
