@@ -14,6 +14,7 @@ import duckdb
 import polars as pl
 
 from assets.settling import SettleReport, settle_tenants, tenants_wait
+from assets.shadowing import Candidate, Run, candidate, note_disagreements
 from resources.clock import Clock
 from resources.warehouse import days as day_tables
 from resources.warehouse import decisions, drafts, invoices, lists, policies, rejections, settlements
@@ -67,6 +68,7 @@ class _Basis:
     state: day_tables.State
     entries: pl.DataFrame
     invoices: pl.DataFrame
+    beside: Candidate | None
 
 
 def stale_range(warehouse: Warehouse, policy: Policy, clock: Clock) -> tuple[date, date] | tuple[None, None] | None:
@@ -130,7 +132,7 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy, clock: Clock) -> _Bas
     entries = effective(lists.all_entries(con), now)
     numbers = invoices.numbers(con)
     tenants = _tenant_states(state_hashes(entries), number_hashes(numbers))
-    return _Basis(day_tables.State(policy.hash, tenants, EMPTY_LISTS_HASH, now), entries, numbers)
+    return _Basis(day_tables.State(policy.hash, tenants, EMPTY_LISTS_HASH, now), entries, numbers, candidate(con))
 
 
 def _tenant_states(list_states: dict[tuple[str, str], str], invoice_states: dict[tuple[str, str], str]) -> pl.DataFrame:
@@ -163,6 +165,9 @@ def _decide_batch(
         ),
         DECISIONS,
     )
+    if basis.beside:
+        asked = Run(basis.beside, basis.entries, basis.invoices, policy.hash, now, trace_id)
+        note_disagreements(con, lines, decided, asked)
     replaced = decisions.replace(con, _stamped(decided, basis, trace_id), now)
     settlements.defer(con, every_tenant=policy.file.reference.must_exist, now=now, touch_id=trace_id)
     documents = draft_documents(_changed_eligible(con, lines, decided), policy).collect()

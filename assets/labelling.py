@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from resources.clock import Clock
-from resources.errors import KobosiftError
+from resources.errors import ConfigurationError, KobosiftError
 from resources.row_files import check_form, read_rows, write_rows
-from resources.warehouse import labels
+from resources.warehouse import labels, rejections
 from resources.warehouse.connection import Warehouse
+from resources.warehouse.rejections import Asked
 from rules.labels import read_labels
 from rules.money import major_units_of
 from rules.sampling import REJECTIONS_SHARE, allocated, margins
@@ -67,6 +69,28 @@ def import_labels(warehouse: Warehouse, clock: Clock, path: Path, *, by: str | N
             f"none of the {done.unknown:,} labelled lines in {path.name} is in the warehouse: sync their accounts."
         )
     return LabelReport(len(rows), read.blank, done.new, done.changed, done.unchanged, done.unknown)
+
+
+def label_rejection(
+    warehouse: Warehouse, clock: Clock, transaction_id: str, account_id: str | None, label: str, by: str, *, run_id: str
+) -> None:
+    """Take in one person's label of one entry of the dead-letter queue.
+
+    Raises:
+        LabelError: the label is no label.
+        ConfigurationError: the queue holds no such entry, or several accounts know the id.
+    """
+
+    def work(con: duckdb.DuckDBPyConnection) -> None:
+        asked = Asked(account_id=account_id, transaction_id=transaction_id)
+        found = rejections.entries(con, asked).select("account_id", "transaction_id")
+        if len(found) != 1:
+            fix = "several accounts have one: add --account" if len(found) else "kobosift rejections list shows them"
+            raise ConfigurationError(f"the queue holds {len(found)} rejections of {transaction_id}: {fix}.")
+        read = read_labels(found.with_columns(label=pl.lit(label)), "the label", by)
+        labels.take_in(con, read.labels, clock.now())
+
+    warehouse.write(work, run_id=run_id, note="label a rejection")
 
 
 @dataclass(frozen=True)

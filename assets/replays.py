@@ -38,6 +38,8 @@ class Scope:
     """Against the decisions that stood then; None for those in force."""
     entries: pl.DataFrame | None = None
     """List entries to judge by (`lists.ENTRIES`); None for the warehouse's own."""
+    only: pl.DataFrame | None = None
+    """`account_id`, `transaction_id` of the only lines; None for all."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Basis:
         """The stored lines with what stands of them, a batch of days at a time."""
         for batch in self.batches:
             self.con.register("batch_days", batch.to_arrow())
-            yield replays.lines_with_decisions(self.con, self.scope.as_of)
+            lines, only = replays.lines_with_decisions(self.con, self.scope.as_of), self.scope.only
+            yield lines if only is None else lines.join(only, on=["account_id", "transaction_id"], how="semi")
             self.con.unregister("batch_days")
 
 

@@ -13,7 +13,7 @@ from resources.errors import KobosiftError
 from resources.mono.client import MonoClient
 from resources.settings import Settings, load_settings
 from resources.warehouse import accounts
-from resources.warehouse.connection import open_warehouse
+from resources.warehouse.connection import made_warehouse, open_warehouse
 from rules.errors import RulesError
 from rules.policy_lint import lint
 
@@ -70,7 +70,7 @@ def _home(settings: Settings) -> str:
 
 
 def _policy(settings: Settings) -> str:
-    policy = load_policy(settings)
+    policy = load_policy(settings, made_warehouse(settings))
     findings = lint(policy)
     return f"{policy.name}, hash {policy.hash}, {len(findings)} findings (kobosift policy check FILE names them)"
 

@@ -14,7 +14,23 @@ from pathlib import Path
 
 import typer
 
-from cli import accounts, books, decide, demo, doctor, explain, label, lists, local, policy, serve, sync, tokens, tuning
+from cli import (
+    accounts,
+    books,
+    decide,
+    demo,
+    doctor,
+    explain,
+    label,
+    lists,
+    local,
+    policy,
+    policy_life,
+    serve,
+    sync,
+    tokens,
+    tuning,
+)
 from cli.output import emit, warn
 
 app = typer.Typer(
@@ -27,7 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(demo, sync, decide, accounts, lists, explain, policy, label, tuning, books),
+    *(demo, sync, decide, accounts, lists, explain, policy, policy_life, label, tuning, books),
     *(tokens, serve, doctor, local),
 ):
     module.register(app)

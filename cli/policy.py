@@ -20,23 +20,27 @@ def register(app: typer.Typer) -> None:
 
 @group.command()
 def show(as_json: Json = False) -> None:
-    """Print the policy in force, whole, with what the settings override, and its hash."""
-    from pipelines.policy import SHIPPED, load_policy
+    """Print the policy in force, whole, with what the settings override, and its hash.
+
+    KOBOSIFT_POLICY wins over what was activated, and that over the shipped one.
+    """
+    from pipelines.policy import in_force
     from resources.settings import load_settings
+    from resources.warehouse.connection import made_warehouse
 
     settings = load_settings()
-    policy = load_policy(settings)
-    source = str(settings.kobosift_policy or SHIPPED)
+    found = in_force(settings, made_warehouse(settings))
+    policy = found.policy
     if as_json:
-        emit({"name": policy.name, "hash": policy.hash, "source": source, "policy": policy.file.model_dump()})
+        emit({"name": policy.name, "hash": policy.hash, "source": found.source, "policy": policy.file.model_dump()})
         return
-    say(f"# {source}, hash {policy.hash}")
+    say(f"# {found.source}, hash {policy.hash}")
     say(policy.canonical.rstrip("\n"))
 
 
 @group.command()
 def history(as_json: Json = False) -> None:
-    """List the policies that ever decided, the newest first."""
+    """List the policies that decided or were activated, the newest first, with who put them in force and why."""
     from cli.session import begin
     from resources.warehouse import policies
 
@@ -46,7 +50,12 @@ def history(as_json: Json = False) -> None:
         emit(found)
         return
     names = ["policy_hash", "name", "first_used_at", "decisions"]
-    say(table(names, ([each[name] for name in names] for each in found), right=("decisions",)))
+    rows = [[*(each[name] for name in names), _activations(each["activations"])] for each in found]
+    say(table([*names, "activated"], rows, right=("decisions",)))
+
+
+def _activations(found: list[dict[str, object]]) -> str:
+    return "; ".join(f"{each['activated_at']:%Y-%m-%d} by {each['activated_by']}: {each['why']}" for each in found)
 
 
 @group.command()

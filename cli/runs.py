@@ -67,5 +67,5 @@ def open_runs(wishes: Wishes, session: Session | None = None) -> Iterator[Runs]:
             session = beginning.result()
             desk = Desk(accounts=wishes.accounts, start=wishes.start, end=wishes.end, full=wishes.full)
             upstream = Upstream.of(settings)
-            work = Work(settings, policy, session.warehouse, session.clock, upstream, desk)
+            work = Work(settings, session.policy, session.warehouse, session.clock, upstream, desk)
             yield Runs(session, Runner(work, instance))

@@ -60,7 +60,7 @@ class Session:
 
 
 def prepared(settings: Settings | None = None) -> tuple[Settings, Policy]:
-    """Check the settings and the policy; nothing is written.
+    """Check the settings and the policy that they name; nothing is written, and no activated policy is looked for.
 
     Raises:
         ConfigurationError, PolicyError: the sentence says what to mend.
@@ -76,5 +76,6 @@ def begin(checked: tuple[Settings, Policy] | None = None) -> Session:
         ConfigurationError, PolicyError: before anything is written.
         WarehouseError: the warehouse cannot be opened.
     """
-    settings, policy = checked or prepared()
-    return Session(settings, policy, open_warehouse(settings), SystemClock(), str(uuid4()))
+    settings, _ = checked or prepared()
+    warehouse = open_warehouse(settings)
+    return Session(settings, load_policy(settings, warehouse), warehouse, SystemClock(), str(uuid4()))

@@ -76,7 +76,9 @@ class House:
 
     async def policy(self) -> Policy:
         """The policy in force."""
-        return await asyncio.get_running_loop().run_in_executor(self.readers, load_policy, self.settings)
+        return await asyncio.get_running_loop().run_in_executor(
+            self.readers, load_policy, self.settings, self.warehouse
+        )
 
     def mono(self) -> MonoClient:
         """The client of Mono, for the event loop that runs the application.

@@ -1,29 +1,70 @@
-"""The policy in force: the file that the settings name, or the shipped one, with what the settings override.
+"""The policy in force: the file that the settings name, else what a person activated, else the shipped one.
 
-Holds the reading of the file only; what a policy may say is in `rules/policy.py`.
+Holds which of them it is, with what the settings override, and the reading of files; what a policy may say is in
+`rules/policy.py`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from resources.errors import ConfigurationError
 from resources.settings import Settings
+from resources.warehouse import policies
+from resources.warehouse.connection import Warehouse
 from rules.policy import Policy, parse_policy, shipped_policy_text
 
 SHIPPED = "the shipped policy"
 
 
-def load_policy(settings: Settings) -> Policy:
+@dataclass(frozen=True)
+class InForce:
+    """The policy in force and where it comes from."""
+
+    policy: Policy
+    source: str
+    """The file's path, who activated it and when, or `SHIPPED`."""
+
+
+def load_policy(settings: Settings, warehouse: Warehouse | None = None) -> Policy:
+    """The policy by which this process decides; see `in_force`."""
+    return in_force(settings, warehouse).policy
+
+
+def in_force(settings: Settings, warehouse: Warehouse | None = None) -> InForce:
     """The policy by which this process decides.
+
+    Args:
+        settings: KOBOSIFT_POLICY wins over what was activated; floor and pattern win over any policy.
+        warehouse: where a policy may have been activated; None where there is none yet.
 
     Raises:
         ConfigurationError: the file cannot be read.
         PolicyError: the file, or a value that the settings override, cannot be used.
+        WarehouseError: the warehouse cannot be read.
     """
     path = settings.kobosift_policy
-    policy = read_policy(path) if path else parse_policy(shipped_policy_text(), SHIPPED)
-    return policy.overridden(settings.mono_business_floor, settings.mono_reference_regex)
+    if path:
+        found = InForce(read_policy(path), str(path))
+    else:
+        found = (warehouse and _activated(warehouse)) or InForce(shipped_policy(), SHIPPED)
+    overridden = found.policy.overridden(settings.mono_business_floor, settings.mono_reference_regex)
+    return InForce(overridden, found.source)
+
+
+def shipped_policy() -> Policy:
+    """The policy that comes with the product."""
+    return parse_policy(shipped_policy_text(), SHIPPED)
+
+
+def _activated(warehouse: Warehouse) -> InForce | None:
+    with warehouse.read() as con:
+        found = policies.active(con)
+    if found is None:
+        return None
+    source = f"activated {found.activated_at:%Y-%m-%d %H:%M} UTC by {found.activated_by}: {found.why}"
+    return InForce(parse_policy(found.content, "the activated policy"), source)
 
 
 def read_policy(path: Path) -> Policy:

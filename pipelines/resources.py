@@ -55,7 +55,8 @@ def landing(_context: dg.InitResourceContext) -> Landing:
 @dg.resource(description="The policy in force.")
 def policy(_context: dg.InitResourceContext) -> Policy:
     """Read the policy."""
-    return load_policy(load_settings())
+    settings = load_settings()
+    return load_policy(settings, open_warehouse(settings))
 
 
 @dg.resource(description="The machine's clock.")

@@ -17,7 +17,7 @@ from rules.eligibility import judged, table
 from rules.labels import BUSINESS, PERSONAL
 from rules.lists import Lists
 from rules.metrics import Tally, cannot_know, figures
-from rules.policy import Policy
+from rules.policy import PointsTable, Policy
 from rules.reasons import Outcome
 from rules.signals import Signal, held_in, signals
 
@@ -30,6 +30,8 @@ MINUTES_A_LINE = 2.0
 BEFORE = ("rule", "outcome", "reason", "detail", "score", "signals")
 """What `replayed` reads of the decision that stands, each name with `before_` in front."""
 
+_NO_POINTS = PointsTable(business_term=0, reference=0, company=0, at_or_above_floor=0, minimum=0)
+_ROWS_THAT_PASS = sorted({row.number for row in table(_NO_POINTS) if row.outcome is Outcome.ELIGIBLE})
 _CELL = ["from", "to", "currency", "label", "draft_status"]
 _CONFIRMED = ("CONFIRMED", "VALIDATED", "SIGNED")
 _SEEN = (
@@ -63,15 +65,14 @@ def replayed(
     """
     lists = Lists.in_force(entries, now)
     shown = signals(lines, policy=policy, lists=lists, invoices=invoices, now=now)
-    return judged(shown, policy).with_columns(to=standing(policy), **{"from": standing(policy, "before_")})
+    return judged(shown, policy).with_columns(to=standing(), **{"from": standing("before_")})
 
 
-def standing(policy: Policy, prefix: str = "") -> pl.Expr:
+def standing(prefix: str = "") -> pl.Expr:
     """What a decision says of eligibility: `eligible`, `held` or `reason/detail`; null where there is none."""
-    rows_that_pass = sorted({row.number for row in table(policy.points) if row.outcome is Outcome.ELIGIBLE})
     outcome, reason, detail = (pl.col(f"{prefix}{name}") for name in ("outcome", "reason", "detail"))
     return (
-        pl.when(pl.col(f"{prefix}rule").is_in(rows_that_pass))
+        pl.when(pl.col(f"{prefix}rule").is_in(_ROWS_THAT_PASS))
         .then(pl.lit(ELIGIBLE))
         .when(outcome == Outcome.REJECTED)
         .then(pl.concat_str([reason, detail], separator="/"))

@@ -85,7 +85,7 @@ _FACTS = (
     """
     CREATE OR REPLACE TEMP TABLE fact_rejections AS
     SELECT hash(account_id, transaction_id) AS line, day, hash(organization_id, environment) AS tenant
-    FROM rejections WHERE replayed_at IS NULL AND day BETWEEN $first AND $last
+    FROM rejections WHERE day BETWEEN $first AND $last
     """,
     """
     CREATE OR REPLACE TEMP TABLE fact_settlements AS
@@ -337,7 +337,7 @@ CHECKS = (
         """,
         """
         SELECT r.account_id, r.transaction_id
-        FROM (SELECT * FROM rejections WHERE replayed_at IS NULL AND day BETWEEN $first AND $last) AS r
+        FROM (SELECT * FROM rejections WHERE day BETWEEN $first AND $last) AS r
         ANTI JOIN (SELECT * FROM decisions WHERE outcome = 'rejected') AS d USING (account_id, transaction_id, day)
         ANTI JOIN touched_days AS w USING (organization_id, environment, day)
         UNION ALL

@@ -306,6 +306,17 @@ def open_warehouse(settings: Settings) -> Warehouse:
     return warehouse
 
 
+def made_warehouse(settings: Settings) -> Warehouse | None:
+    """Open the warehouse of the settings where one was made; None where nothing has run yet, and nothing is made.
+
+    Raises:
+        WarehouseError: it cannot be opened.
+
+    """
+    kind, _, place = settings.catalog.partition(":")
+    return None if kind == "sqlite" and not Path(place).exists() else open_warehouse(settings)
+
+
 _OTHER_PLACE = re.compile(r'existing data path in the catalog "([^"]+)"')
 
 

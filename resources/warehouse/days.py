@@ -101,6 +101,23 @@ def touches(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     ).pl()
 
 
+def touch(con: duckdb.DuckDBPyConnection, touched: pl.DataFrame, touch_id: str) -> None:
+    """Mark days to be decided anew by the next run, whatever they were decided by.
+
+    Args:
+        con: within a transaction.
+        touched: `organization_id`, `environment`, `day`, one row a day.
+        touch_id: names who marks them.
+    """
+    con.register("marked_days", touched.to_arrow())
+    con.execute(
+        "INSERT INTO touched_days (touch_id, organization_id, environment, day)"
+        " SELECT ?, organization_id, environment, day FROM marked_days",
+        [touch_id],
+    )
+    con.unregister("marked_days")
+
+
 def settle(con: duckdb.DuckDBPyConnection, seen: pl.DataFrame, decided: pl.DataFrame) -> None:
     """Take away the marks that were seen and write down by what the days of `batch_days` were decided.
 

@@ -6,7 +6,66 @@ the queue or is rejected for another reason. Works on the temporary tables that 
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
 import duckdb
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which entries of the queue are meant; None: whichever."""
+
+    organization_id: str | None = None
+    environment: str | None = None
+    account_id: str | None = None
+    transaction_id: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+def entries(con: duckdb.DuckDBPyConnection, asked: Asked) -> pl.DataFrame:
+    """The entries that are meant: their identity, `day`, `reason` and `detail`."""
+    return con.execute(
+        """
+        SELECT organization_id, environment, account_id, transaction_id, day, reason, detail FROM rejections
+        WHERE organization_id = coalesce($organization_id, organization_id)
+            AND environment = coalesce($environment, environment)
+            AND account_id = coalesce($account_id, account_id)
+            AND transaction_id = coalesce($transaction_id, transaction_id)
+            AND reason = coalesce($reason, reason)
+            AND detail = coalesce($detail, detail)
+        """,
+        asdict(asked),
+    ).pl()
+
+
+def replayed(con: duckdb.DuckDBPyConnection, replayed_entries: pl.DataFrame, now: datetime) -> None:
+    """Write down that entries were decided anew; those that left the queue need no such word.
+
+    Args:
+        con: within a transaction.
+        replayed_entries: what `entries` gave.
+        now: when.
+    """
+    con.register("replayed_entries", replayed_entries.to_arrow())
+    con.execute(_REPLAYED, {"now": now})
+    con.unregister("replayed_entries")
+
+
+def ends_of(con: duckdb.DuckDBPyConnection, of_entries: pl.DataFrame) -> pl.DataFrame:
+    """How the lines of entries end now: `account_id`, `transaction_id`, `to`, an outcome or `reason/detail`."""
+    con.register("asked_entries", of_entries.to_arrow())
+    found = con.execute("""
+        SELECT account_id, transaction_id,
+            CASE WHEN d.outcome = 'rejected' THEN d.reason || '/' || d.detail ELSE d.outcome END AS "to"
+        FROM decisions AS d
+        SEMI JOIN asked_entries USING (account_id, transaction_id)
+        WHERE d.account_id IN (SELECT account_id FROM asked_entries)
+    """).pl()
+    con.unregister("asked_entries")
+    return found
 
 
 def follow(con: duckdb.DuckDBPyConnection) -> int:
@@ -20,6 +79,12 @@ def follow(con: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
+_REPLAYED = """
+MERGE INTO rejections USING replayed_entries AS e
+ON rejections.account_id = e.account_id AND rejections.transaction_id = e.transaction_id
+    AND rejections.day BETWEEN (SELECT min(day) FROM replayed_entries) AND (SELECT max(day) FROM replayed_entries)
+WHEN MATCHED THEN UPDATE SET replayed_at = $now
+"""
 _EXISTING = """
 CREATE OR REPLACE TEMP TABLE existing_rejections AS
 SELECT r.* FROM rejections AS r

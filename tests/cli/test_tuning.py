@@ -1,12 +1,13 @@
-"""Labels, replay and sweep at the prompt, on the sandbox's lines and its truth."""
+"""Labels, replay, sweep, a policy's way into force and the queue asked again, at the prompt."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Town
+from tests.cli.conftest import Place, Town
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,94 @@ def test_a_sweep_names_the_best_points_under_a_condition(labelled: Town) -> None
     assert "naira wrongly drafted" in told.out
     document = labelled.done("sweep", "--knob", "pending.days=0:40:10", "--where", "precision > 1", "--json").document
     assert document["best"] == []
+
+
+def eligible(town: Town) -> int:
+    query = "SELECT count(*) AS n FROM audit.outcomes WHERE outcome = 'eligible'"
+    return int(town.done("sql", query, "--json").document[0]["n"])
+
+
+def shown(place: Place, **settings: str) -> dict[str, Any]:
+    return dict(place.done("policy", "show", "--json", **settings).document)
+
+
+def test_where_nothing_has_run_the_shipped_policy_is_shown_and_nothing_is_made(nowhere: Place) -> None:
+    assert shown(nowhere)["source"] == "the shipped policy"
+    assert not nowhere.home.exists()
+    refused = nowhere("policy", "rollback")
+    assert refused.code == 2
+    assert "nothing to roll back" in refused.err
+
+
+def test_an_activated_policy_decides_until_it_is_rolled_back(town: Town, strict: str) -> None:
+    before = eligible(town)
+    told = town.done(
+        "policy", "activate", strict, "--by", "ada", "--why", "fewer drafts", "--replay", "--json"
+    ).document
+    assert told["activated"] is True
+    assert told["replay"]["flipped"] > 0
+    assert "by ada: fewer drafts" in shown(town)["source"]
+    assert town.done("policy", "activate", strict, "--json").document["activated"] is False
+    town.done("decide")
+    assert eligible(town) < before
+    newest = town.done("policy", "history", "--json").document[0]
+    assert (newest["policy_hash"], newest["activations"][0]["activated_by"]) == (told["hash"], "ada")
+    assert newest["decisions"] == len(town.world.truth())
+    town.done("policy", "rollback", "--by", "bola", "--why", "too few")
+    assert "too few (rolled back from" in shown(town)["source"]
+    town.done("decide")
+    assert eligible(town) == before
+    assert "by bola: too few" in town.done("policy", "history").out
+
+
+def test_the_setting_wins_over_what_is_activated_and_it_is_said(town: Town, tmp_path: Path, strict: str) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('name = "own"\n', encoding="utf-8")
+    told = town.done("policy", "activate", strict, KOBOSIFT_POLICY=str(own))
+    assert "KOBOSIFT_POLICY names" in told.err
+    assert shown(town, KOBOSIFT_POLICY=str(own))["name"] == "own"
+    assert shown(town)["name"] == "strict"
+    assert "strict, hash" in town.done("doctor").out
+    town.done("policy", "rollback")
+    assert shown(town)["name"] == "ng-default"
+
+
+def test_a_candidate_beside_the_policy_in_force_is_started_told_and_stopped(town: Town, strict: str) -> None:
+    assert town.done("policy", "shadow", "--json").document == {"candidate": None, "disagreements": []}
+    assert town.done("policy", "shadow", strict, "--by", "ada", "--json").document["started"] is True
+    assert "is decided beside it already" in town.done("policy", "shadow", strict).out
+    assert town.done("policy", "shadow", "--json").document["candidate"]["started_by"] == "ada"
+    assert town("policy", "shadow", strict, "--stop").code == 2
+    assert "not decided any more" in town.done("policy", "shadow", "--stop").out
+    assert town.done("policy", "shadow", "--stop", "--json").document["stopped"] is False
+
+
+def test_the_queue_is_asked_again_and_says_so(town: Town) -> None:
+    told = town.done("rejections", "replay", "--detail", "personal_keyword", "--json").document
+    assert (told["left"], told["written"]) == (0, True)
+    queue = "SELECT count(*) AS n, count(replayed_at) AS asked FROM audit.rejections"
+    found = town.done("sql", queue, "--json").document[0]
+    assert 0 < told["entries"] == found["asked"] < found["n"]
+    assert "0 entries: 0 left the queue" in town.done("rejections", "replay", "--detail", "nothing").out
+
+
+def test_another_policy_is_tried_on_the_queue_and_nothing_is_written(town: Town, tmp_path: Path) -> None:
+    lenient = tmp_path / "lenient.toml"
+    lenient.write_text("[points]\nminimum = 0\n", encoding="utf-8")
+    before = eligible(town)
+    told = town.done("rejections", "replay", "--policy", str(lenient), "--json").document
+    assert told["left"] > 0
+    assert told["written"] is False
+    assert eligible(town) == before
+
+
+def test_a_rejection_is_labelled_at_once(town: Town) -> None:
+    line = town.done("rejections", "list", "--limit", "1", "--json").document[0]["transaction_id"]
+    town.done("rejections", "label", line, "personal", "--by", "ada")
+    query = "SELECT transaction_id, label FROM audit.rejections WHERE labelled_by = 'ada'"
+    assert {"transaction_id": line, "label": "personal"} in town.done("sql", query, "--json").document
+    assert town("rejections", "label", line, "maybe", "--by", "ada").code == 2
+    assert town("rejections", "label", "nowhere", "personal", "--by", "ada").code == 2
 
 
 def test_mistakes_are_told_in_a_sentence(labelled: Town, strict: str) -> None:

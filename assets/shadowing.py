@@ -1,0 +1,79 @@
+"""A candidate decided beside the policy in force: where they disagree is noted, beside the decisions, never instead.
+
+The candidate is read once a run; it decides the same lines by the same lists and invoices at the same time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import polars as pl
+
+from resources.warehouse import policies, shadows
+from rules.eligibility import decide
+from rules.policy import Policy, parse_policy
+from rules.replay import standing
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A policy that is tried on each run."""
+
+    shadow_id: str
+    policy: Policy
+
+
+def candidate(con: duckdb.DuckDBPyConnection) -> Candidate | None:
+    """The candidate that is decided beside the policy in force, if any.
+
+    Raises:
+        PolicyError: its content cannot be used by this release.
+    """
+    found = policies.shadow(con)
+    if found is None:
+        return None
+    return Candidate(found.shadow_id, parse_policy(found.content, "the candidate beside the policy in force"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the candidate and the policy in force are asked with."""
+
+    beside: Candidate
+    entries: pl.DataFrame
+    """List entries in force."""
+    invoices: pl.DataFrame
+    policy_hash: str
+    """Of the policy in force."""
+    now: datetime
+    trace_id: str
+
+
+def note_disagreements(con: duckdb.DuckDBPyConnection, lines: pl.DataFrame, decided: pl.DataFrame, run: Run) -> None:
+    """Note of which lines the candidate says otherwise, on the days of `batch_days`; what was noted there before goes.
+
+    Args:
+        con: within the transaction that writes the decisions.
+        lines: the columns of `contracts.TRANSACTIONS`.
+        decided: what the policy in force says of them, the columns of `contracts.DECISIONS`.
+        run: what both are asked with.
+    """
+    key = ["organization_id", "environment", "account_id", "transaction_id", "day"]
+    beside = run.beside
+    tried = decide(lines.lazy(), policy=beside.policy, entries=run.entries, invoices=run.invoices, now=run.now)
+    found = (
+        decided.lazy()
+        .select(*key, in_force=standing())
+        .join(tried.select(*key, candidate=standing(), candidate_score="score"), on=key)
+        .filter(pl.col("in_force") != pl.col("candidate"))
+        .with_columns(
+            shadow_id=pl.lit(beside.shadow_id),
+            policy_hash=pl.lit(run.policy_hash),
+            candidate_hash=pl.lit(beside.policy.hash),
+            noted_at=pl.lit(run.now),
+            trace_id=pl.lit(run.trace_id),
+        )
+    )
+    shadows.replace(con, beside.shadow_id, found.collect(engine="streaming"))

@@ -1,0 +1,148 @@
+"""Activated policies, a candidate beside the one in force, the dead-letter queue asked again: on a real DuckLake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assets.requeue import requeue, try_other
+from resources.clock import FixedClock
+from resources.warehouse import policies
+from resources.warehouse.rejections import Asked
+from rules.policy import Policy, parse_policy
+from tests.assets.test_decisions import LATER, NOW, SHIPPED, STRICT, Books, copied, row
+
+LOW = "personal_or_low_confidence/low_confidence"
+GIFT = "personal_or_low_confidence/personal_keyword"
+KIND = parse_policy('name = "kind"\nterms.personal = ["nothing at all"]', "a test")
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Iterator[Books]:
+    books = copied(tmp_path / "home")
+    yield books
+    books.prove()
+    books.warehouse.close()
+
+
+def activate(books: Books, policy: Policy, now: datetime, by: str = "ada") -> bool:
+    return books.warehouse.write(
+        lambda con: policies.activate(con, policy, by=by, why="a test", now=now), run_id="a test", note="a test"
+    )
+
+
+def beside(books: Books, policy: Policy | None, now: datetime = NOW) -> None:
+    def work(con: object) -> object:
+        if policy is None:
+            return policies.stop_shadow(con, now)  # type: ignore[arg-type]
+        return policies.start_shadow(con, policy, by="ada", now=now)  # type: ignore[arg-type]
+
+    books.write(work)
+
+
+def noted(books: Books) -> set[tuple[str, str, str]]:
+    return set(books.rows("SELECT transaction_id, in_force, candidate FROM audit.shadow"))  # type: ignore[arg-type]
+
+
+def ask(books: Books, *, now: datetime = LATER, **asked: str) -> object:
+    clock = FixedClock(now)
+    return requeue(books.warehouse, Asked(**asked), clock=clock, run_id="a test", decide=books.decide)
+
+
+def test_the_newest_activation_is_in_force_and_the_same_again_is_none(books: Books) -> None:
+    with books.warehouse.read() as con:
+        assert policies.active(con) is None
+    assert activate(books, STRICT, NOW)
+    assert not activate(books, STRICT, LATER)
+    assert activate(books, KIND, LATER, by="bola")
+    with books.warehouse.read() as con:
+        now, before = policies.active(con), policies.before_active(con)
+        history = policies.history(con).to_dicts()
+    assert now is not None
+    assert before is not None
+    assert (now.policy_hash, now.activated_by, before.policy_hash) == (KIND.hash, "bola", STRICT.hash)
+    assert parse_policy(now.content, "a test") == KIND
+    assert {each["name"]: each["decisions"] for each in history} == {"strict": 0, "kind": 0, "ng-default": 4}
+
+
+def test_a_policy_that_was_activated_first_decides_when_it_does(books: Books) -> None:
+    activate(books, STRICT, NOW)
+    books.decide(policy=STRICT)
+    first = books.rows("SELECT first_used_at FROM policies WHERE policy_hash = ?", STRICT.hash)
+    assert first == [(LATER,)]
+
+
+def test_a_candidate_is_decided_beside_and_changes_nothing_else(books: Books) -> None:
+    alone = books.tables()
+    beside(books, STRICT)
+    books.decide(only_stale=False)
+    assert books.tables() == {**alone, "policies": books.tables()["policies"]}
+    assert noted(books) == {("a", "eligible", LOW)}
+    beside(books, KIND, LATER)
+    books.decide(only_stale=False)
+    assert ("b", GIFT, LOW) in noted(books)
+
+
+def test_what_was_noted_of_a_day_is_replaced_when_the_day_is_decided_again(books: Books) -> None:
+    beside(books, STRICT)
+    for _ in range(2):
+        books.decide(only_stale=False)
+    assert books.rows("SELECT count(*) FROM shadow_disagreements") == [(1,)]
+    books.receive(row("a", "NIP/GTB/SAHELIA PLC/birthday"))
+    books.decide()
+    assert noted(books) == set()
+
+
+def test_a_stopped_candidate_is_decided_no_more_and_what_was_noted_stays(books: Books) -> None:
+    beside(books, STRICT)
+    books.decide(only_stale=False)
+    beside(books, None, LATER)
+    books.receive(row("n", "NIP/GTB/SAHELIA PLC/hello", 2))
+    books.decide()
+    assert noted(books) == {("a", "eligible", LOW)}
+
+
+def test_entries_that_are_rejected_again_say_when_they_were_asked(books: Books) -> None:
+    before = books.rows("SELECT * EXCLUDE (replayed_at) FROM rejections")
+    for later in (1, 2):
+        now = LATER + timedelta(hours=later)
+        found = ask(books, now=now)
+        assert vars(found) == {"entries": 1, "left": 0, "ends": [{"from": GIFT, "to": GIFT, "entries": 1}]}
+        assert books.rows("SELECT replayed_at FROM rejections") == [(now,)]
+    assert books.rows("SELECT * EXCLUDE (replayed_at) FROM rejections") == before
+    assert books.rows("SELECT count(*) FROM monitoring_events") == [(1,)]
+
+
+def test_entries_that_an_allow_entry_lifts_leave_the_queue(books: Books) -> None:
+    books.add_entry("allow", "ada obioradi")
+    found = ask(books, transaction_id="b")
+    assert vars(found) == {"entries": 1, "left": 1, "ends": [{"from": GIFT, "to": "eligible", "entries": 1}]}
+    assert books.rows("SELECT count(*) FROM rejections") == [(0,)]
+
+
+def test_a_requeue_that_is_cut_off_leaves_its_days_to_the_next_run(books: Books) -> None:
+    def cut() -> object:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        requeue(books.warehouse, Asked(), clock=FixedClock(LATER), run_id="a test", decide=cut)
+    assert books.rows("SELECT count(*) FROM touched_days") == [(1,)]
+    assert books.decide().lines == 2
+
+
+def test_only_the_entries_that_are_meant_are_asked(books: Books) -> None:
+    assert vars(ask(books, detail="low_confidence"))["entries"] == 0
+    assert vars(ask(books, account_id="acc-2"))["entries"] == 0
+    assert vars(ask(books, organization_id="org-1", environment="sandbox"))["entries"] == 1
+
+
+def test_another_policy_is_tried_and_nothing_is_written(books: Books) -> None:
+    before = books.tables()
+    found = try_other(books.warehouse, Asked(), policy=KIND, clock=FixedClock(LATER))
+    assert vars(found) == {"entries": 1, "left": 0, "ends": [{"from": GIFT, "to": LOW, "entries": 1}]}
+    assert try_other(books.warehouse, Asked(detail="none"), policy=KIND, clock=FixedClock(LATER)).entries == 0
+    assert books.tables() == before
+    assert try_other(books.warehouse, Asked(), policy=SHIPPED, clock=FixedClock(LATER)).left == 0
