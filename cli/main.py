@@ -25,6 +25,7 @@ from cli import (
     lists,
     local,
     policy,
+    policy_labels,
     policy_life,
     serve,
     sync,
@@ -43,7 +44,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(demo, sync, decide, accounts, lists, explain, policy, policy_life, label, tuning, books),
+    *(demo, sync, decide, accounts, lists, explain, policy, policy_labels, policy_life, label, tuning, books),
     *(tokens, serve, doctor, local),
 ):
     module.register(app)

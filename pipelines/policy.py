@@ -81,3 +81,16 @@ def read_policy(path: Path) -> Policy:
         message = f"the policy file {path} cannot be read: {reason}"
         raise ConfigurationError(message) from error
     return parse_policy(text, f"policy file {path}")
+
+
+def write_policy(policy: Policy, path: Path) -> None:
+    """Write a policy to a file that is not there yet.
+
+    Raises:
+        ConfigurationError: it is there, or cannot be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(policy.canonical)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror or type(error).__name__}.") from error

@@ -43,6 +43,20 @@ def lines_with_decisions(con: duckdb.DuckDBPyConnection, as_of: datetime | None 
     return con.execute(_LINES.replace("__STANDING__", standing), values).pl()
 
 
+def some_lines(con: duckdb.DuckDBPyConnection, most: int) -> pl.DataFrame:
+    """Every labelled line of the batch's days, and of the others about so many, the same each time.
+
+    The columns of `lines_with_decisions`, and `fold`, which shares lines out in five parts by lot.
+    """
+    counted = con.execute(
+        "SELECT count(*) FROM transactions SEMI JOIN batch_days USING (organization_id, environment, day)"
+    )
+    row = counted.fetchone()
+    share = most / max(int(row[0]), 1) if row else 0.0
+    return con.execute(_SOME, {"share": int(share * 1_000_000)}).pl()
+
+
+_LOT = "md5_number_lower(concat_ws(chr(31), account_id, transaction_id))"
 _BOUNDS = "day BETWEEN (SELECT min(day) FROM batch_days) AND (SELECT max(day) FROM batch_days)"
 _IN_FORCE = f"SELECT * FROM decisions WHERE {_BOUNDS}"  # noqa: S608 - a constant
 _AS_OF = f"""
@@ -68,4 +82,8 @@ LEFT JOIN (
     SELECT account_id, transaction_id, arg_max(label, (labelled_at, labelled_by)) AS label FROM labels GROUP BY ALL
 ) AS l USING (account_id, transaction_id)
 WHERE t.{_BOUNDS}
+"""  # noqa: S608 - constants
+_SOME = f"""
+SELECT *, CAST({_LOT} % 5 AS TINYINT) AS fold FROM ({_LINES.replace("__STANDING__", _IN_FORCE)})
+WHERE label IS NOT NULL OR {_LOT} // 5 % 1_000_000 < $share
 """  # noqa: S608 - constants

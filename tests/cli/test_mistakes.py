@@ -103,7 +103,7 @@ def test_a_fault_of_ours_is_told_without_its_words_and_kept_without_them(
         message = "NIP/GTB/ADA OBI/RENT"
         raise RuntimeError(message)
 
-    monkeypatch.setattr("pipelines.policy.load_policy", broken)
+    monkeypatch.setattr("pipelines.policy.in_force", broken)
     result = nowhere("policy", "show")
     log = nowhere.home / "logs" / "faults.log"
     assert result.code == 1

@@ -30,6 +30,8 @@ def strict(tmp_path: Path) -> str:
 def test_before_there_are_labels_it_says_what_it_cannot_know(town: Town, strict: str) -> None:
     told = town.done("replay", "--policy", strict)
     assert "No line is labelled here" in told.out
+    unfitted = town("policy", "fit", "--out", "early.toml")
+    assert (unfitted.code, "No line is labelled here" in unfitted.err) == (1, True)
     assert "would flip" in told.out
     assert town.done("label", "agreement").out.startswith("No line is labelled by two people")
 
@@ -102,6 +104,27 @@ def test_a_sweep_names_the_best_points_under_a_condition(labelled: Town) -> None
     assert "naira wrongly drafted" in told.out
     document = labelled.done("sweep", "--knob", "pending.days=0:40:10", "--where", "precision > 1", "--json").document
     assert document["best"] == []
+
+
+def test_terms_and_words_are_held_against_the_labels(labelled: Town) -> None:
+    told = labelled.done("policy", "words", "--json").document
+    assert told["lines"] == told["labels"] == len(labelled.world.truth())
+    hits = {(each["kind"], each["term"]): each["hits"] for each in told["terms"]}
+    assert hits["business", "inv"] > 0
+    assert sum(each["decides_alone"] for each in told["terms"]) > 0
+    assert "decides alone" in labelled.done("policy", "words", "--lines", "0").out
+
+
+def test_points_are_proposed_in_a_file_and_nothing_is_in_force(labelled: Town) -> None:
+    before = shown(labelled)["hash"]
+    told = labelled.done("policy", "fit", "--out", "fitted.toml", "--json").document
+    assert told["held_out"]["labels"] == told["lines"] > 100
+    checked = labelled.done("policy", "check", "fitted.toml", "--json").document
+    assert (checked["name"], checked["hash"]) == ("ng-default-fitted", told["hash"])
+    assert shown(labelled)["hash"] == before
+    again = labelled("policy", "fit", "--out", "fitted.toml")
+    assert again.code == 2
+    assert "fitted.toml cannot be written: File exists" in again.err
 
 
 def eligible(town: Town) -> int:
