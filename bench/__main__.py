@@ -1,4 +1,4 @@
-"""`python -m bench [p1] [--lines N] [--runs N] [--json]`: measure, print the ratios, keep the figures."""
+"""`python -m bench [p1 p5] [--lines N] [--runs N] [--json]`: measure, print the ratios, keep the figures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import p1_decide
+from bench import p1_decide, p5_tuning
 
-WORKLOADS = {"p1": p1_decide.measure}
+WORKLOADS = {"p1": p1_decide.measure, "p5": p5_tuning.measure}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -38,7 +38,7 @@ def main() -> None:
         print(json.dumps(told))
     else:
         for figures in told:
-            show(figures)
+            SHOWN[str(figures["workload"])](figures)
 
 
 def show(figures: dict[str, object]) -> None:
@@ -57,6 +57,22 @@ def show(figures: dict[str, object]) -> None:
         f"10,000 list entries take {figures['ten_thousand_entries_to_250']:.2f} x the time of 250 (bar: 1.5 x)."
     )
     console.print(f"The SQL decides {figures['alike_with_sql']:.4%} of the lines as we do.")
+
+
+def show_tuning(figures: dict[str, object]) -> None:
+    """The figures of P5 as a table: each time beside that of one decide of the same lines."""
+    table = Table(title=f"{figures['workload']}: {figures['lines']:,} lines")
+    for column in ("contestant", "lines a second", "MiB", "takes", "bar"):
+        table.add_column(column, justify="left" if column == "contestant" else "right")
+    for name, rate in figures["lines_per_second"].items():  # type: ignore[attr-defined]
+        ratio, bar = figures["to_decide"].get(name), figures["bars"].get(name)  # type: ignore[attr-defined]
+        took = f"{ratio:.2f} x a decide" if ratio else ""
+        met = f"<= {bar} x: {'met' if figures['met'][name] else 'not met'}" if bar else ""  # type: ignore[index]
+        table.add_row(name, f"{rate:,.0f}", f"{figures['memory_mib'][name]:,.0f}", took, met)  # type: ignore[index]
+    Console().print(table)
+
+
+SHOWN = {"p1": show, "p5": show_tuning}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from cli.output import emit, say, table, warn
 if TYPE_CHECKING:
     from assets.replays import Replay
     from assets.sweeps import Sweep
+    from cli.session import Session
     from rules.policy import Policy
 
 _EXAMPLES_SHOWN = 10
@@ -44,6 +46,9 @@ def replay(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write every flipped line (.csv, .xlsx, .parquet).")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write one page of HTML with charts.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Tell what a policy would change in stored lines, without changing anything.
@@ -56,6 +61,7 @@ def replay(
     from assets.replays import replay as replayed
     from cli.session import begin
     from pipelines.policy import read_policy
+    from resources.row_files import write_text
 
     given = read_policy(policy)
     session = begin()
@@ -69,10 +75,20 @@ def replay(
         minutes_a_line=minutes,
         out=out,
     )
+    if report:
+        from rules.tuning_report import replay_page
+
+        named = f"{tried.name}, hash {tried.hash}"
+        about = _about(session, first, last) + (f" Against what stood at {then.isoformat()}." if then else "")
+        write_text(replay_page(found.summary, found.examples.iter_rows(named=True), policy=named, about=about), report)
     if as_json:
         emit(_document(found, tried, out))
         return
     _print(found, tried, out)
+
+
+def _about(session: Session, first: date | None, last: date | None) -> str:
+    return f"Booked days {first or 'from the first'} to {last or 'the last'}, made {session.now():%Y-%m-%d %H:%M} UTC."
 
 
 def _document(found: Replay, policy: Policy, out: Path | None) -> dict[str, object]:
@@ -182,6 +198,9 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write every point (.csv, .xlsx, .parquet).")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write one page of HTML with charts.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Tell what every value of a number of the policy would give: precision, recall and naira against the labels.
@@ -193,7 +212,7 @@ def sweep(
     from assets.sweeps import sweep as swept
     from cli.session import begin
     from pipelines.policy import read_policy
-    from resources.row_files import check_form
+    from resources.row_files import check_form, write_text
     from rules.knobs import parse_knob
     from rules.sweep import best
 
@@ -208,8 +227,14 @@ def sweep(
     finest = best(found.points, where)
     if out:
         _write_points(found, out)
+    now = {each.name: base.value(each.name) for each in knobs}
+    if report:
+        from rules.tuning_report import sweep_page
+
+        about = _about(session, first, last) + (f" Best points: {where}." if where else "")
+        said = sweep_page(found.points, finest, knobs, cannot_know=found.cannot_know, in_force=now, about=about)
+        write_text(said, report)
     if as_json:
-        now = {each.name: base.value(each.name) for each in knobs}
         emit({**vars(found), "best": finest, "where": where, "in_force": now, "file": out})
         return
     _print_sweep(found, [each.name for each in knobs], finest, where)

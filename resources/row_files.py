@@ -105,6 +105,18 @@ def write_rows(frames: Iterable[pl.DataFrame], schema: pl.Schema, out: Path) -> 
         return WRITERS[form](empty.schema, _batches(frames, form, empty.schema), path)
 
 
+def write_text(text: str, out: Path) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises:
+        ConfigurationError: it cannot be written there.
+        KobosiftError: it cannot be written whole.
+
+    """
+    with written_whole(out) as path:
+        path.write_text(text, encoding="utf-8")
+
+
 def _batches(frames: Iterable[pl.DataFrame], form: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for frame in frames:
         yield from _cells(frame, form).to_arrow().cast(schema).to_batches()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,9 @@ def test_a_replay_of_the_policy_in_force_flips_nothing(labelled: Town) -> None:
 
 
 def test_a_replay_tells_lines_and_naira_from_reason_to_reason(labelled: Town, strict: str) -> None:
-    told = labelled.done("replay", "--policy", strict, "--json", "--out", "flips.csv").document
+    told = labelled.done("replay", "--policy", strict, "--json", "--out", "flips.csv", "--report", "r.html").document
     assert told["flipped"] > 0
+    assert "Replay of strict" in (labelled.folder / "r.html").read_text("utf-8")
     assert sum(cell["lines"] for cell in told["matrix"]) == told["lines"]
     assert sum(cell["lines"] for cell in told["matrix"] if cell["from"] != cell["to"]) == told["flipped"]
     assert {frozenset(cell) for cell in told["matrix"]} == {frozenset(["from", "to", "currency", "lines", "amount"])}
@@ -99,20 +101,27 @@ def test_a_sweep_s_point_is_what_a_replay_of_that_value_tells(labelled: Town, tm
 
 
 def test_a_sweep_names_the_best_points_under_a_condition(labelled: Town) -> None:
-    told = labelled.done("sweep", "--knob", "points.minimum=20:120:10", "--where", "precision >= 0.98")
+    knob = ("--knob", "points.minimum=20:120:10")
+    told = labelled.done("sweep", *knob, "--where", "precision >= 0.98", "--report", "s.html")
+    assert "Best points: precision &gt;= 0.98." in (labelled.folder / "s.html").read_text("utf-8")
     assert "Best by F1 where precision >= 0.98:" in told.out
     assert "naira wrongly drafted" in told.out
     document = labelled.done("sweep", "--knob", "pending.days=0:40:10", "--where", "precision > 1", "--json").document
     assert document["best"] == []
 
 
-def test_terms_and_words_are_held_against_the_labels(labelled: Town) -> None:
-    told = labelled.done("policy", "words", "--json").document
+def test_terms_and_words_are_held_against_the_labels(labelled: Town, tmp_path: Path) -> None:
+    few = tmp_path / "few.toml"
+    kinds = 'personal = ["gift*"]\nrefund = ["refund*"]\nreversal = ["rvsl*"]\ncompany = ["ltd"]'
+    few.write_text(f'[terms]\nbusiness = ["inv", "settlement*", "zebra"]\n{kinds}\n', encoding="utf-8")
+    told = labelled.done("policy", "words", "--policy", str(few), "--json").document
     assert told["lines"] == told["labels"] == len(labelled.world.truth())
     hits = {(each["kind"], each["term"]): each["hits"] for each in told["terms"]}
     assert hits["business", "inv"] > 0
     assert sum(each["decides_alone"] for each in told["terms"]) > 0
-    assert "decides alone" in labelled.done("policy", "words", "--lines", "0").out
+    read = labelled.done("policy", "words", "--policy", str(few), "--lines", "0").out
+    assert "decides alone" in read
+    assert "On none of these lines: business zebra" in read
 
 
 def test_points_are_proposed_in_a_file_and_nothing_is_in_force(labelled: Town) -> None:
@@ -213,6 +222,19 @@ def test_a_rejection_is_labelled_at_once(town: Town) -> None:
     assert {"transaction_id": line, "label": "personal"} in town.done("sql", query, "--json").document
     assert town("rejections", "label", line, "maybe", "--by", "ada").code == 2
     assert town("rejections", "label", "nowhere", "personal", "--by", "ada").code == 2
+
+
+def test_the_code_in_the_documentation_runs(labelled: Town, strict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (labelled.folder / "mine.toml").write_text(Path(strict).read_text("utf-8"), encoding="utf-8")
+    monkeypatch.chdir(labelled.folder)
+    monkeypatch.setenv("KOBOSIFT_HOME", str(labelled.home))
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - our own documentation
+    names["warehouse"].close()
+    assert names["found"].summary.lines == len(labelled.world.truth())
+    assert len(names["points"]) == 29
 
 
 def test_mistakes_are_told_in_a_sentence(labelled: Town, strict: str) -> None:

@@ -1,0 +1,13 @@
+"""The bench of tuning measures what it says: all lines, all points, each beside a decide of the same lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.p5_tuning import measure
+
+
+def test_a_small_run_gives_every_figure(tmp_path: Path) -> None:
+    told = measure(tmp_path, 2_000, 1)
+    assert set(told["lines_per_second"]) == {"decide", "replay", "sweep"}  # type: ignore[call-overload]
+    assert set(told["met"]) == set(told["bars"]) == {"replay", "sweep"}  # type: ignore[call-overload]
