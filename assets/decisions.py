@@ -131,11 +131,12 @@ def _basis(con: duckdb.DuckDBPyConnection, policy: Policy, clock: Clock) -> _Bas
     now = clock.now()
     entries = effective(lists.all_entries(con), now)
     numbers = invoices.numbers(con)
-    tenants = _tenant_states(state_hashes(entries), number_hashes(numbers))
+    tenants = tenant_states(state_hashes(entries), number_hashes(numbers))
     return _Basis(day_tables.State(policy.hash, tenants, EMPTY_LISTS_HASH, now), entries, numbers, candidate(con))
 
 
-def _tenant_states(list_states: dict[tuple[str, str], str], invoice_states: dict[tuple[str, str], str]) -> pl.DataFrame:
+def tenant_states(list_states: dict[tuple[str, str], str], invoice_states: dict[tuple[str, str], str]) -> pl.DataFrame:
+    """What identifies the lists and the invoices of each tenant now, the columns of `days.STATES`."""
     rows = [
         (*tenant, list_states.get(tenant, EMPTY_LISTS_HASH), invoice_states.get(tenant, EMPTY_LISTS_HASH))
         for tenant in sorted(list_states.keys() | invoice_states.keys())

@@ -14,15 +14,17 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from assets.decisions import day_batches
+from assets.decisions import day_batches, tenant_states
 from resources.clock import Clock
 from resources.errors import KobosiftError
 from resources.row_files import check_form, write_rows
-from resources.warehouse import invoices, lists, replays
+from resources.warehouse import days, invoices, lists, policies, replays
 from resources.warehouse.connection import Warehouse
-from rules.lists import effective
-from rules.policy import Policy
-from rules.replay import FLIPS, MINUTES_A_LINE, Summary, cells, flips, replayed, summary
+from rules.lists import EMPTY_LISTS_HASH, Lists, effective, state_hashes
+from rules.policy import Policy, parse_policy
+from rules.references import number_hashes
+from rules.replay import FLIPS, MINUTES_A_LINE, Summary, beside, cells, flips, renumbered, same_words, summary
+from rules.signals import signals
 
 _READ = [*FLIPS.names(), "before_rule", "rule", "before_score", "score", "before_signals", "signals"]
 _READ.remove("why")
@@ -62,15 +64,29 @@ class Basis:
     invoices: pl.DataFrame
     now: datetime
     scope: Scope
+    seen_by: Policy | None = None
+    """The policy that all lines were decided by, where they would be decided the same again; else None."""
     batches: list[pl.DataFrame] = field(default_factory=list)
 
-    def lines(self) -> Iterator[pl.DataFrame]:
-        """The stored lines with what stands of them, a batch of days at a time."""
+    def shown(self, policy: Policy) -> Iterator[pl.LazyFrame]:
+        """The stored lines with their signals under a policy, and what stands of them, a batch of days at a time.
+
+        What was seen when they were decided is taken again, where only numbers of the policy differ.
+        """
+        seen = self.seen_by is not None and same_words(self.seen_by, policy)
+        in_force = Lists.in_force(self.entries, self.now)
         for batch in self.batches:
             self.con.register("batch_days", batch.to_arrow())
-            lines, only = replays.lines_with_decisions(self.con, self.scope.as_of), self.scope.only
-            yield lines if only is None else lines.join(only, on=["account_id", "transaction_id"], how="semi")
+            if seen:
+                yield renumbered(self._meant(replays.lines_as_seen(self.con)), policy, self.now)
+            else:
+                lines = self._meant(replays.lines_with_decisions(self.con, self.scope.as_of))
+                yield signals(lines, policy=policy, lists=in_force, invoices=self.invoices, now=self.now)
             self.con.unregister("batch_days")
+
+    def _meant(self, lines: pl.DataFrame) -> pl.LazyFrame:
+        only = self.scope.only
+        return (lines if only is None else lines.join(only, on=["account_id", "transaction_id"], how="semi")).lazy()
 
 
 @contextmanager
@@ -85,11 +101,26 @@ def snapshot(warehouse: Warehouse, clock: Clock, scope: Scope) -> Iterator[Basis
         con.begin()
         entries = lists.all_entries(con) if scope.entries is None else scope.entries
         basis = Basis(con, effective(entries, now), invoices.numbers(con), now, scope)
+        basis.seen_by = _seen_by(basis)
         basis.batches = list(day_batches(replays.stored_days(con, scope.start, scope.end)))
         try:
             yield basis
         finally:
             con.rollback()
+
+
+def _seen_by(basis: Basis) -> Policy | None:
+    """The policy whose decisions of all these days would come out the same now, if there is one."""
+    scope, con = basis.scope, basis.con
+    hashes = days.deciding_policies(con, scope.start, scope.end)
+    if scope.as_of is not None or scope.entries is not None or len(hashes) != 1:
+        return None
+    tenants = tenant_states(state_hashes(basis.entries), number_hashes(basis.invoices))
+    state = days.State(hashes[0], tenants, EMPTY_LISTS_HASH, basis.now)
+    kept = policies.find(con, hashes[0])
+    if kept is None or not days.waiting(con, state, scope.start, scope.end).is_empty():
+        return None
+    return parse_policy(kept[1], "the policy that decided")
 
 
 def replay(
@@ -128,8 +159,8 @@ def replay(
         waiting = replays.undecided_days(basis.con)
 
         def flipped() -> Iterator[pl.DataFrame]:
-            for lines in basis.lines():
-                tried = _tried(lines, policy, basis)
+            for shown in basis.shown(policy):
+                tried = beside(shown, policy).select(_READ).collect(engine="streaming")
                 counted.append(cells(tried.lazy()).collect())
                 found = flips(tried, policy)
                 room = examples - sum(map(len, kept))
@@ -143,8 +174,3 @@ def replay(
         else:
             write_rows(flipped(), FLIPS, out)
     return Replay(summary(pl.concat(counted), minutes_a_line), pl.concat([pl.DataFrame(schema=FLIPS), *kept]), waiting)
-
-
-def _tried(lines: pl.DataFrame, policy: Policy, basis: Basis) -> pl.DataFrame:
-    found = replayed(lines.lazy(), policy=policy, entries=basis.entries, invoices=basis.invoices, now=basis.now)
-    return found.select(_READ).collect(engine="streaming")

@@ -13,9 +13,7 @@ from resources.errors import KobosiftError
 from resources.warehouse.connection import Warehouse
 from rules import sweep as rule
 from rules.knobs import Knob, check_knobs
-from rules.lists import Lists
 from rules.policy import Policy
-from rules.signals import signals
 
 
 @dataclass(frozen=True)
@@ -47,10 +45,9 @@ def sweep(warehouse: Warehouse, *, policy: Policy, knobs: Sequence[Knob], clock:
     check_knobs(knobs, policy)
     counted: list[pl.DataFrame] = []
     with snapshot(warehouse, clock, scope) as basis:
-        lists = Lists.in_force(basis.entries, basis.now)
-        for lines in basis.lines():
-            shown = signals(lines.lazy(), policy=policy, lists=lists, invoices=basis.invoices, now=basis.now)
-            counted.append(rule.cells(shown.select(rule.READ).collect(engine="streaming"), knobs, basis.now))
+        for shown in basis.shown(policy):
+            read = shown.select(rule.READ).collect(engine="streaming")
+            counted.append(rule.cells(read, knobs, basis.now))
     if not counted:
         raise KobosiftError("there are no lines on these days to sweep over: kobosift sync brings them in.")
     cells = pl.concat(counted)

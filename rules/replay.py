@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
-from rules.eligibility import judged, table
+from rules.eligibility import held, judged, table
 from rules.labels import BUSINESS, PERSONAL
-from rules.lists import Lists
 from rules.metrics import Tally, cannot_know, figures
-from rules.policy import PointsTable, Policy
+from rules.policy import PointsTable, Policy, floor_of
 from rules.reasons import Outcome
-from rules.signals import Signal, held_in, signals
+from rules.signals import Signal, bits, held_in
 
 ELIGIBLE = Outcome.ELIGIBLE.value
 """How a cell of the matrix names an eligible line; `held` a held one, `reason/detail` a rejected one."""
@@ -28,13 +27,13 @@ MINUTES_A_LINE = 2.0
 """How long a person looks at an eligible line, unless somebody says otherwise."""
 
 BEFORE = ("rule", "outcome", "reason", "detail", "score", "signals")
-"""What `replayed` reads of the decision that stands, each name with `before_` in front."""
+"""What `beside` reads of the decision that stands, each name with `before_` in front."""
 
 _NO_POINTS = PointsTable(business_term=0, reference=0, company=0, at_or_above_floor=0, minimum=0)
 _ROWS_THAT_PASS = sorted({row.number for row in table(_NO_POINTS) if row.outcome is Outcome.ELIGIBLE})
 _CELL = ["from", "to", "currency", "label", "draft_status"]
 _CONFIRMED = ("CONFIRMED", "VALIDATED", "SIGNED")
-_SEEN = (
+SEEN = (
     "business_term",
     "personal_term",
     "refund_term",
@@ -44,28 +43,49 @@ _SEEN = (
     "deny_entry",
     "allow_entry",
 )
+"""What is told of a flipped line's evidence."""
 
 
-def replayed(
-    lines: pl.LazyFrame, *, policy: Policy, entries: pl.DataFrame, invoices: pl.DataFrame, now: datetime
-) -> pl.LazyFrame:
+def beside(shown: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     """Say what a policy would decide of lines, beside what stands.
 
     Args:
-        lines: the columns of `contracts.TRANSACTIONS`, `before_` of each of `BEFORE` (nulls where nothing is decided),
-            `label` and `draft_status` (nulls where there is none).
+        shown: lines as `signals` gives them under the policy, or `renumbered`, with `before_` of each of `BEFORE`
+            (nulls where nothing is decided), `label` and `draft_status` (nulls where there is none).
         policy: the policy that is tried.
-        entries: allow and deny entries of any tenants.
-        invoices: the invoice numbers of any tenants.
-        now: the time of the replay.
 
     Returns:
         The lines with what `judged` adds, and `from` and `to`: what stands (null: nothing) and what would.
 
     """
-    lists = Lists.in_force(entries, now)
-    shown = signals(lines, policy=policy, lists=lists, invoices=invoices, now=now)
     return judged(shown, policy).with_columns(to=standing(), **{"from": standing("before_")})
+
+
+def same_words(one: Policy, other: Policy) -> bool:
+    """Whether two policies differ in numbers alone: what one saw in a line, the other sees."""
+    read, again = one.file, other.file
+    return (read.terms, read.currency, read.reference.pattern) == (again.terms, again.currency, again.reference.pattern)
+
+
+def renumbered(lines: pl.LazyFrame, policy: Policy, now: datetime) -> pl.LazyFrame:
+    """Lines with the signals that were seen, those that numbers of the policy move set anew: no text is read again.
+
+    Args:
+        lines: `signals` as seen under a policy of the same words, lists and invoices, `amount`, `currency` (the
+            account's, where the line has none) and `booked_at`.
+        policy: whose floors and days count.
+        now: the time of the replay.
+
+    """
+    moved = bits((Signal.AT_OR_ABOVE_FLOOR, Signal.OVERDUE))
+    reached = pl.col("amount") >= floor_of(policy, pl.col("currency"))
+    overdue = ~held(Signal.SETTLED) & (pl.col("booked_at") + timedelta(days=policy.pending_days) <= now)
+    kept = pl.col("signals") - (pl.col("signals") & pl.lit(moved, dtype=pl.UInt32))
+    parts = [
+        test.fill_null(value=False).cast(pl.UInt32) * signal.bit
+        for signal, test in ((Signal.AT_OR_ABOVE_FLOOR, reached), (Signal.OVERDUE, overdue))
+    ]
+    return lines.with_columns(signals=(kept + parts[0] + parts[1]).cast(pl.UInt32))
 
 
 def standing(prefix: str = "") -> pl.Expr:
@@ -91,7 +111,7 @@ FLIPS = pl.Schema(
         "day": pl.Date(),
         "direction": pl.String(),
         "amount": pl.Int64(),
-        **dict.fromkeys(("currency", "from", "to", "why", *_SEEN, "label", "draft_status"), pl.String()),
+        **dict.fromkeys(("currency", "from", "to", "why", *SEEN, "label", "draft_status"), pl.String()),
     }
 )
 """The columns of `flips`."""

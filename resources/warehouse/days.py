@@ -93,6 +93,18 @@ def _counted(
     return found
 
 
+def deciding_policies(con: duckdb.DuckDBPyConnection, start: date | None, end: date | None) -> list[str]:
+    """The hashes of the policies that days of a range were last decided by."""
+    rows = con.execute(
+        """
+        SELECT DISTINCT policy_hash FROM decided_days
+        WHERE day BETWEEN coalesce($start, DATE '0001-01-01') AND coalesce($end, DATE '9999-12-31')
+        """,
+        {"start": start, "end": end},
+    ).fetchall()
+    return [policy_hash for (policy_hash,) in rows]
+
+
 def touches(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """The marks on the days of `batch_days`, as a transaction sees them."""
     return con.execute(

@@ -10,6 +10,8 @@ from datetime import date, datetime
 import duckdb
 import polars as pl
 
+from rules.replay import SEEN
+
 
 def stored_days(con: duckdb.DuckDBPyConnection, start: date | None, end: date | None) -> pl.DataFrame:
     """Each day of each tenant that has lines, with the number of these, the earliest first."""
@@ -43,6 +45,15 @@ def lines_with_decisions(con: duckdb.DuckDBPyConnection, as_of: datetime | None 
     return con.execute(_LINES.replace("__STANDING__", standing), values).pl()
 
 
+def lines_as_seen(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """The lines of the batch's days with the signals and the evidence of their decision, and no text to be read again.
+
+    Only where every day is decided by the lines, lists and invoices of now; `currency` is the account's where the line
+    has none. Besides, what `lines_with_decisions` gives of the decision that stands, labels and drafts.
+    """
+    return con.execute(_SEEN).pl()
+
+
 def some_lines(con: duckdb.DuckDBPyConnection, most: int) -> pl.DataFrame:
     """Every labelled line of the batch's days, and of the others about so many, the same each time.
 
@@ -65,16 +76,14 @@ _AS_OF = f"""
     SELECT * EXCLUDE (superseded_at) FROM superseded_decisions
     WHERE {_BOUNDS} AND decided_at <= $as_of AND superseded_at > $as_of
 """  # noqa: S608 - a constant
-_LINES = f"""
-SELECT t.organization_id, t.environment, t.account_id, t.transaction_id, t.version, t.booked_at, t.day,
-    t.direction, t.amount, t.currency, t.narration, t.description, t.counterparty, t.reference, t.tags,
-    t.status, a.holder, a.currency AS account_currency,
+_STANDING = """
     d.rule AS before_rule, d.outcome AS before_outcome, d.reason AS before_reason, d.detail AS before_detail,
     d.score AS before_score, d.signals AS before_signals, l.label, f.status AS draft_status
 FROM transactions AS t
 SEMI JOIN batch_days USING (organization_id, environment, day)
 LEFT JOIN accounts AS a USING (account_id)
-LEFT JOIN (__STANDING__) AS d USING (account_id, transaction_id, day)
+"""
+_BESIDE = f"""
 LEFT JOIN (
     SELECT account_id, transaction_id, day, status FROM drafts WHERE {_BOUNDS} AND status <> 'WITHDRAWN'
 ) AS f USING (account_id, transaction_id, day)
@@ -83,6 +92,22 @@ LEFT JOIN (
 ) AS l USING (account_id, transaction_id)
 WHERE t.{_BOUNDS}
 """  # noqa: S608 - constants
+_LINES = f"""
+SELECT t.organization_id, t.environment, t.account_id, t.transaction_id, t.version, t.booked_at, t.day,
+    t.direction, t.amount, t.currency, t.narration, t.description, t.counterparty, t.reference, t.tags,
+    t.status, a.holder, a.currency AS account_currency,
+    {_STANDING}
+LEFT JOIN (__STANDING__) AS d USING (account_id, transaction_id, day)
+{_BESIDE}
+"""
+_SEEN = f"""
+SELECT t.organization_id, t.environment, t.account_id, t.transaction_id, t.booked_at, t.day, t.direction, t.amount,
+    coalesce(t.currency, a.currency) AS currency, coalesce(d.signals, 0::UINTEGER) AS signals,
+    {", ".join(f"d.{name}" for name in SEEN)},
+    {_STANDING}
+LEFT JOIN ({_IN_FORCE}) AS d USING (account_id, transaction_id, day)
+{_BESIDE}
+"""
 _SOME = f"""
 SELECT *, CAST({_LOT} % 5 AS TINYINT) AS fold FROM ({_LINES.replace("__STANDING__", _IN_FORCE)})
 WHERE label IS NOT NULL OR {_LOT} // 5 % 1_000_000 < $share

@@ -72,6 +72,37 @@ def test_batches_of_days_add_up_to_the_same(books: Books, monkeypatch: pytest.Mo
     assert pl.read_parquet(tmp_path / "whole.parquet").equals(pl.read_parquet(tmp_path / "parts.parquet"))
 
 
+def test_a_replay_of_other_numbers_reads_no_text_again_and_tells_the_same(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.receive(row("p", "POS", status="pending", day=1), row("d", "refund of order", type="debit"))
+    books.decide()
+    other = parse_policy('points.company = 10\nfloor.NGN = "6000"\npending.days = 1', "a test")
+    quick = tried(books, other)
+    monkeypatch.setattr("assets.replays.same_words", lambda *_: False)
+    slow = tried(books, other)
+    assert quick.summary.flipped == 3
+    assert quick.summary == slow.summary
+    assert quick.examples.equals(slow.examples)
+
+
+def test_what_was_seen_is_not_taken_again_where_a_day_waits_or_lists_differ(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("assets.replays.renumbered", never)
+    with pytest.raises(AssertionError):
+        tried(books, STRICT)
+    tried(books, STRICT, as_of=NOW)
+    books.add_entry("deny", "sahelia")
+    assert tried(books, SHIPPED).summary.flipped == 2
+    books.decide()
+    books.receive(row("new", "NIP/GTB/SAHELIA PLC/hello", 9))
+    assert tried(books, STRICT).summary.undecided == 1
+
+
 def test_days_bound_a_replay(books: Books) -> None:
     assert tried(books, STRICT, start=date(2026, 3, 3)).summary.lines == 1
     assert tried(books, STRICT, end=date(2026, 3, 2)).summary.lines == 3

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.eligibility import decide
+from rules.lists import Lists
 from rules.policy import Policy
-from rules.replay import BEFORE, FLIPS, cells, flips, replayed, summary
+from rules.replay import BEFORE, FLIPS, beside, cells, flips, renumbered, same_words, summary
+from rules.signals import signals
 from tests.rules.scenarios import NOW, Line, entries_frame, entry, frame, invoices_frame, line, policy
 
 STRICT = policy("points.minimum = 100")
@@ -54,7 +56,9 @@ def stored(rows: list[Line], under: Policy, **labels: str) -> pl.DataFrame:
 
 
 def tried(rows: pl.DataFrame, under: Policy) -> pl.DataFrame:
-    return replayed(rows.lazy(), policy=under, entries=ENTRIES, invoices=INVOICES, now=NOW).collect()
+    lists = Lists.in_force(ENTRIES, NOW)
+    shown = signals(rows.lazy(), policy=under, lists=lists, invoices=INVOICES, now=NOW)
+    return beside(shown, under).collect()
 
 
 def flipped(rows: pl.DataFrame, under: Policy) -> list[dict[str, Any]]:
@@ -82,6 +86,24 @@ def test_what_a_replay_tells_is_what_the_policy_then_decides(rows: list[Line], o
     assert told.flipped == len(moved)
     assert moved.schema == FLIPS
     assert sum(int(str(cell["amount"])) for cell in told.matrix) == sum(row["amount"] for row in rows)
+
+
+@given(st.lists(lines, min_size=1, max_size=20), policies, policies)
+@settings(max_examples=25, deadline=None)
+def test_signals_that_were_seen_are_those_seen_again_where_only_numbers_differ(
+    rows: list[Line], old: Policy, new: Policy
+) -> None:
+    assert same_words(old, new)
+    before = stored(rows, old)
+    seen = before.with_columns(signals=pl.col("before_signals"), currency=pl.coalesce("currency", "account_currency"))
+    again = renumbered(seen.lazy(), new, NOW).collect()
+    assert again.sort("transaction_id")["signals"].equals(tried(before, new).sort("transaction_id")["signals"])
+
+
+def test_another_word_currency_or_pattern_is_no_number() -> None:
+    assert same_words(policy(), STRICT)
+    for changed in ('terms.personal = ["hello"]', 'currency.invoice = ["USD"]', "reference.pattern = '^A'"):
+        assert not same_words(policy(), policy(changed))
 
 
 def test_a_flipped_line_says_which_row_decided_and_what_is_seen_now() -> None:
