@@ -111,7 +111,8 @@ JOIN (
 LEFT JOIN labels AS l USING (account_id, transaction_id, labelled_by)
 """
 _CANDIDATES = """
-    SELECT t.*, d.outcome, d.detail, CAST(length(CAST(t.amount AS VARCHAR)) AS TINYINT) AS band
+    SELECT t.account_id, t.transaction_id, t.day, d.outcome, d.detail,
+        CAST(length(CAST(t.amount AS VARCHAR)) AS TINYINT) AS band
     FROM transactions AS t
     JOIN decisions AS d USING (account_id, transaction_id, day)
     ANTI JOIN (
@@ -141,11 +142,11 @@ drawn AS (
     UNION ALL
     (SELECT account_id, transaction_id FROM ranked ORDER BY place > drawn, lot LIMIT $size)
 )
-SELECT c.account_id, c.transaction_id, c.day, c.direction, c.amount, coalesce(c.currency, a.currency) AS currency,
-    c.narration, c.description, c.counterparty, c.reference, array_to_string(c.tags, ', ') AS tags,
+SELECT t.account_id, t.transaction_id, t.day, t.direction, t.amount, coalesce(t.currency, a.currency) AS currency,
+    t.narration, t.description, t.counterparty, t.reference, array_to_string(t.tags, ', ') AS tags,
     c.outcome, c.detail, c.band
-FROM candidates AS c
-SEMI JOIN drawn USING (account_id, transaction_id)
+FROM (SELECT * FROM candidates SEMI JOIN drawn USING (account_id, transaction_id)) AS c
+JOIN transactions AS t USING (account_id, transaction_id, day)
 LEFT JOIN accounts AS a USING (account_id)
 ORDER BY c.lot
 """
