@@ -14,14 +14,13 @@ import duckdb
 import polars as pl
 
 from assets.settling import SettleReport, settle_tenants, tenants_wait
-from assets.shadowing import Candidate, Run, candidate, note_disagreements
+from assets.shadowing import Asked, Candidate, candidate, note_disagreements
 from resources.clock import Clock
 from resources.warehouse import days as day_tables
-from resources.warehouse import decisions, drafts, invoices, lists, policies, rejections, settlements
+from resources.warehouse import decisions, drafts, invoices, lists, overrules, policies, rejections, settlements
 from resources.warehouse.connection import Warehouse
 from rules.contracts import DECISIONS, TRANSACTIONS, checked
 from rules.drafts import draft_documents
-from rules.eligibility import decide
 from rules.lists import EMPTY_LISTS_HASH, effective, state_hashes
 from rules.policy import Policy
 from rules.references import number_hashes
@@ -160,15 +159,10 @@ def _decide_batch(
     policies.ensure(con, policy, now)
     seen = day_tables.touches(con)
     lines = checked(decisions.lines_to_decide(con), TRANSACTIONS)
-    decided = checked(
-        decide(lines.lazy(), policy=policy, entries=basis.entries, invoices=basis.invoices, now=now).collect(
-            engine="streaming"
-        ),
-        DECISIONS,
-    )
+    asked = Asked(basis.entries, basis.invoices, overrules.in_force(con), now)
+    decided = checked(asked.decide(lines, policy), DECISIONS)
     if basis.beside:
-        asked = Run(basis.beside, basis.entries, basis.invoices, policy.hash, now, trace_id)
-        note_disagreements(con, lines, decided, asked)
+        note_disagreements(con, lines, decided, basis.beside, asked, policy_hash=policy.hash, trace_id=trace_id)
     replaced = decisions.replace(con, _stamped(decided, basis, trace_id), now)
     settlements.defer(con, every_tenant=policy.file.reference.must_exist, now=now, touch_id=trace_id)
     documents = draft_documents(_changed_eligible(con, lines, decided), policy).collect()

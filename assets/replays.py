@@ -18,9 +18,10 @@ from assets.decisions import day_batches, tenant_states
 from resources.clock import Clock
 from resources.errors import KobosiftError
 from resources.row_files import check_form, write_rows
-from resources.warehouse import days, invoices, lists, policies, replays
+from resources.warehouse import days, invoices, lists, overrules, policies, replays
 from resources.warehouse.connection import Warehouse
 from rules.lists import EMPTY_LISTS_HASH, Lists, effective, state_hashes
+from rules.overrules import lifted
 from rules.policy import Policy, parse_policy
 from rules.references import number_hashes
 from rules.replay import FLIPS, MINUTES_A_LINE, Summary, beside, cells, flips, renumbered, same_words, summary
@@ -62,6 +63,7 @@ class Basis:
     con: duckdb.DuckDBPyConnection
     entries: pl.DataFrame
     invoices: pl.DataFrame
+    overrules: pl.DataFrame
     now: datetime
     scope: Scope
     seen_by: Policy | None = None
@@ -81,7 +83,8 @@ class Basis:
                 yield renumbered(self._meant(replays.lines_as_seen(self.con)), policy, self.now)
             else:
                 lines = self._meant(replays.lines_with_decisions(self.con, self.scope.as_of))
-                yield signals(lines, policy=policy, lists=in_force, invoices=self.invoices, now=self.now)
+                found = signals(lines, policy=policy, lists=in_force, invoices=self.invoices, now=self.now)
+                yield lifted(found, self.overrules)
             self.con.unregister("batch_days")
 
     def _meant(self, lines: pl.DataFrame) -> pl.LazyFrame:
@@ -100,7 +103,7 @@ def snapshot(warehouse: Warehouse, clock: Clock, scope: Scope) -> Iterator[Basis
     with warehouse.read() as con:
         con.begin()
         entries = lists.all_entries(con) if scope.entries is None else scope.entries
-        basis = Basis(con, effective(entries, now), invoices.numbers(con), now, scope)
+        basis = Basis(con, effective(entries, now), invoices.numbers(con), overrules.in_force(con), now, scope)
         basis.seen_by = _seen_by(basis)
         basis.batches = list(day_batches(replays.stored_days(con, scope.start, scope.end)))
         try:

@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from resources.warehouse import policies, shadows
-from rules.eligibility import decide
+from rules.overrules import decide_lifted
 from rules.policy import Policy, parse_policy
 from rules.replay import standing
 
@@ -38,42 +38,61 @@ def candidate(con: duckdb.DuckDBPyConnection) -> Candidate | None:
 
 
 @dataclass(frozen=True)
-class Run:
-    """What the candidate and the policy in force are asked with."""
+class Asked:
+    """What a policy is asked with besides the lines."""
 
-    beside: Candidate
     entries: pl.DataFrame
     """List entries in force."""
     invoices: pl.DataFrame
-    policy_hash: str
-    """Of the policy in force."""
+    overrules: pl.DataFrame
     now: datetime
-    trace_id: str
+
+    def decide(self, lines: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+        """What a policy says of lines, the columns of `contracts.DECISIONS`."""
+        found = decide_lifted(
+            lines.lazy(),
+            policy=policy,
+            entries=self.entries,
+            invoices=self.invoices,
+            overrules=self.overrules,
+            now=self.now,
+        )
+        return found.collect(engine="streaming")
 
 
-def note_disagreements(con: duckdb.DuckDBPyConnection, lines: pl.DataFrame, decided: pl.DataFrame, run: Run) -> None:
+def note_disagreements(
+    con: duckdb.DuckDBPyConnection,
+    lines: pl.DataFrame,
+    decided: pl.DataFrame,
+    beside: Candidate,
+    asked: Asked,
+    *,
+    policy_hash: str,
+    trace_id: str,
+) -> None:
     """Note of which lines the candidate says otherwise, on the days of `batch_days`; what was noted there before goes.
 
     Args:
         con: within the transaction that writes the decisions.
         lines: the columns of `contracts.TRANSACTIONS`.
         decided: what the policy in force says of them, the columns of `contracts.DECISIONS`.
-        run: what both are asked with.
+        beside: the candidate.
+        asked: what both are asked with.
+        policy_hash: of the policy in force.
+        trace_id: of the run.
     """
     key = ["organization_id", "environment", "account_id", "transaction_id", "day"]
-    beside = run.beside
-    tried = decide(lines.lazy(), policy=beside.policy, entries=run.entries, invoices=run.invoices, now=run.now)
+    tried = asked.decide(lines, beside.policy).select(*key, candidate=standing(), candidate_score="score")
     found = (
-        decided.lazy()
-        .select(*key, in_force=standing())
-        .join(tried.select(*key, candidate=standing(), candidate_score="score"), on=key)
+        decided.select(*key, in_force=standing())
+        .join(tried, on=key)
         .filter(pl.col("in_force") != pl.col("candidate"))
         .with_columns(
             shadow_id=pl.lit(beside.shadow_id),
-            policy_hash=pl.lit(run.policy_hash),
+            policy_hash=pl.lit(policy_hash),
             candidate_hash=pl.lit(beside.policy.hash),
-            noted_at=pl.lit(run.now),
-            trace_id=pl.lit(run.trace_id),
+            noted_at=pl.lit(asked.now),
+            trace_id=pl.lit(trace_id),
         )
     )
-    shadows.replace(con, beside.shadow_id, found.collect(engine="streaming"))
+    shadows.replace(con, beside.shadow_id, found)

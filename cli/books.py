@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.options import Environment, InEnvironment, Json, OneAccount, Organization
 from cli.output import emit, records, say, table
-
-if TYPE_CHECKING:
-    from assets.requeue import Requeue
 
 rejections = typer.Typer(help="The dead-letter queue: rejected lines with their reasons.", no_args_is_help=True)
 drafts = typer.Typer(help="Draft invoices and credit notes.", no_args_is_help=True)
@@ -110,84 +107,6 @@ def list_rejections(
     """List rejected lines, the newest first."""
     columns = ["day", "transaction_id", "amount", "reason", "detail", "score", "counterparty", "narration"]
     _list("rejections", columns, organization, environment, account, limit, as_json=as_json)
-
-
-@rejections.command("replay")
-def replay_rejections(
-    transaction: Annotated[
-        str | None, typer.Argument(metavar="[TRANSACTION]", help="One entry; left out: all that the options name.")
-    ] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Only entries with this reason.")] = None,
-    detail: Annotated[str | None, typer.Option("--detail", help="Only entries with this detail.")] = None,
-    account: OneAccount = None,
-    organization: Organization = None,
-    environment: InEnvironment = None,
-    policy: Annotated[
-        Path | None,
-        typer.Option("--policy", metavar="FILE", help="Tell what this policy would say; nothing is decided by it."),
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Decide rejected lines anew by the policy, lists and invoices in force; or try another policy on them."""
-    from assets.requeue import requeue, try_other
-    from cli.reports import warn_of_checks
-    from cli.runs import Wishes, open_runs
-    from cli.session import begin
-    from pipelines.policy import read_policy
-    from resources.warehouse.rejections import Asked
-
-    asked = Asked(organization, environment and environment.value, account, transaction, reason, detail)
-    other = read_policy(policy) if policy else None
-    session = begin()
-    if other:
-        _print_requeue(
-            try_other(session.warehouse, asked, policy=session.overridden(other), clock=session.clock),
-            tried=True,
-            as_json=as_json,
-        )
-        return
-    with open_runs(Wishes(), session) as runs:
-        found = requeue(
-            session.warehouse,
-            asked,
-            clock=session.clock,
-            run_id=session.command_id,
-            decide=runs.runner.decide_stale,
-        )
-        proof = runs.runner.proof if found.entries else None
-    _print_requeue(found, tried=False, as_json=as_json)
-    if proof and warn_of_checks(proof):
-        raise typer.Exit(1)
-
-
-def _print_requeue(found: Requeue, *, tried: bool, as_json: bool) -> None:
-    if as_json:
-        emit({**vars(found), "written": not tried})
-        return
-    if found.ends:
-        rows = [[each["from"], each["to"], f"{each['entries']:,}"] for each in found.ends]
-        say(table(["rejected for", "would be" if tried else "now", "entries"], rows, right=("entries",)))
-    say(f"{found.entries:,} entries: {found.left:,} {'would leave' if tried else 'left'} the queue.")
-
-
-@rejections.command("label")
-def label_rejection(
-    transaction: Annotated[str, typer.Argument(metavar="TRANSACTION", help="The bank's id of the line.")],
-    label: Annotated[str, typer.Argument(metavar="business|personal", help="What the line is.")],
-    by: Annotated[str, typer.Option("--by", metavar="WHO", help="Who says so.")],
-    account: OneAccount = None,
-    as_json: Json = False,
-) -> None:
-    """Say what a rejected line is; the newest word of each person counts."""
-    from assets.labelling import label_rejection as labelled
-    from cli.session import begin
-
-    session = begin()
-    labelled(session.warehouse, session.clock, transaction, account, label, by, run_id=session.command_id)
-    if as_json:
-        emit({"transaction_id": transaction, "label": label, "labelled_by": by})
-        return
-    say(f"{transaction} is {label}, says {by}.")
 
 
 def _list(

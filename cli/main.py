@@ -27,6 +27,7 @@ from cli import (
     policy,
     policy_labels,
     policy_life,
+    rejections,
     serve,
     sync,
     tokens,
@@ -44,7 +45,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(demo, sync, decide, accounts, lists, explain, policy, policy_labels, policy_life, label, tuning, books),
+    *(
+        demo,
+        sync,
+        decide,
+        accounts,
+        lists,
+        explain,
+        policy,
+        policy_labels,
+        policy_life,
+        label,
+        tuning,
+        books,
+        rejections,
+    ),
     *(tokens, serve, doctor, local),
 ):
     module.register(app)

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from assets.overruling import overrule, take_back
+from assets.replays import Scope, replay
 from assets.requeue import requeue, try_other
 from resources.clock import FixedClock
+from resources.errors import ConfigurationError
 from resources.warehouse import policies
 from resources.warehouse.rejections import Asked
 from rules.policy import Policy, parse_policy
@@ -146,3 +149,66 @@ def test_another_policy_is_tried_and_nothing_is_written(books: Books) -> None:
     assert try_other(books.warehouse, Asked(detail="none"), policy=KIND, clock=FixedClock(LATER)).entries == 0
     assert books.tables() == before
     assert try_other(books.warehouse, Asked(), policy=SHIPPED, clock=FixedClock(LATER)).left == 0
+
+
+def overruled(books: Books, name: str, by: str = "ada") -> None:
+    overrule(
+        books.warehouse,
+        name,
+        "acc-1",
+        by=by,
+        why="a test",
+        policy=SHIPPED,
+        clock=FixedClock(LATER),
+        run_id="a test",
+        decide=books.decide,
+    )
+
+
+def test_an_overruled_line_is_drafted_labelled_and_changed_by_no_run(books: Books) -> None:
+    overruled(books, "b")
+    assert books.outcomes()["b"] == ("drafted", "allowlisted")
+    assert books.rows("SELECT label, labelled_by FROM labels") == [("business", "ada")]
+    books.decide(policy=STRICT)
+    books.decide(only_stale=False)
+    assert books.outcomes()["b"] == ("drafted", "allowlisted")
+    assert books.rows("SELECT overruled_by, why FROM audit.overrules") == [("ada", "a test")]
+    evidence = books.rows("SELECT evidence FROM audit.outcomes WHERE transaction_id = 'b'")[0][0]
+    assert "ovr_" in evidence
+
+
+def test_an_overrule_that_is_taken_back_leaves_the_line_to_the_rules(books: Books) -> None:
+    def undo() -> bool:
+        return take_back(books.warehouse, "b", None, run_id="a test", decide=books.decide)
+
+    overruled(books, "b")
+    assert undo()
+    assert not undo()
+    assert books.outcomes()["b"] == ("rejected", "personal_keyword")
+
+
+def test_what_is_overruled_flips_in_no_replay_and_in_no_candidate(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overruled(books, "b")
+    beside(books, STRICT)
+    books.decide(only_stale=False)
+    assert noted(books) == {("a", "eligible", LOW)}
+    clock = FixedClock(LATER)
+    for _ in range(2):
+        told = replay(books.warehouse, policy=STRICT, clock=clock, scope=Scope()).examples
+        assert told["transaction_id"].to_list() == ["a"]
+        monkeypatch.setattr("assets.replays.same_words", lambda *_: False)
+
+
+def test_what_no_overrule_lifts_is_refused(books: Books) -> None:
+    books.receive(row("debit", "hello", type="debit"))
+    books.decide()
+    for name, told in (
+        ("debit", "rejected as debit_not_refund, which an overrule does not lift"),
+        ("a", "a is eligible"),
+        ("nowhere", "0 decided lines"),
+    ):
+        with pytest.raises(ConfigurationError, match=told):
+            overruled(books, name)
+    assert books.rows("SELECT count(*) FROM overrules") == [(0,)]

@@ -215,12 +215,18 @@ def test_another_policy_is_tried_on_the_queue_and_nothing_is_written(town: Town,
     assert eligible(town) == before
 
 
-def test_a_rejection_is_labelled_at_once(town: Town) -> None:
+def test_a_rejection_is_labelled_or_overruled_at_once(town: Town) -> None:
     line = town.done("rejections", "list", "--limit", "1", "--json").document[0]["transaction_id"]
     town.done("rejections", "label", line, "personal", "--by", "ada")
     query = "SELECT transaction_id, label FROM audit.rejections WHERE labelled_by = 'ada'"
     assert {"transaction_id": line, "label": "personal"} in town.done("sql", query, "--json").document
     assert town("rejections", "label", line, "maybe", "--by", "ada").code == 2
+    kind = "SELECT transaction_id FROM audit.rejections WHERE detail = 'personal_keyword' LIMIT 1"
+    gift = town.done("sql", kind, "--json").document[0]["transaction_id"]
+    assert town.done("rejections", "overrule", gift, "--by", "ada", "--json").document["changed"] is True
+    assert "ovr_" in town.done("explain", gift).out
+    assert town("rejections", "overrule", gift, "--by", "ada").code == 2
+    assert "by the rules again" in town.done("rejections", "overrule", gift, "--by", "ada", "--undo").out
     assert town("rejections", "label", "nowhere", "personal", "--by", "ada").code == 2
 
 

@@ -1,0 +1,59 @@
+"""Table `overrules`: rejections that a person overruled, each until it is taken back (domain section 7)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+import polars as pl
+
+
+@dataclass(frozen=True)
+class Overrule:
+    """What a person says of one rejected line."""
+
+    organization_id: str
+    environment: str
+    account_id: str
+    transaction_id: str
+    overruled_by: str
+    why: str
+
+    @property
+    def overrule_id(self) -> str:
+        """A function of the line and the person: evidence names it, and it names neither."""
+        told = "\x1f".join((self.account_id, self.transaction_id, self.overruled_by))
+        return "ovr_" + hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def put(con: duckdb.DuckDBPyConnection, overrule: Overrule, now: datetime) -> None:
+    """Keep an overrule in the place of any other of the line."""
+    take_back(con, overrule.account_id, overrule.transaction_id)
+    con.execute(
+        "INSERT INTO overrules VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            overrule.overrule_id,
+            overrule.organization_id,
+            overrule.environment,
+            overrule.account_id,
+            overrule.transaction_id,
+            overrule.overruled_by,
+            overrule.why,
+            now,
+        ],
+    )
+
+
+def take_back(con: duckdb.DuckDBPyConnection, account_id: str, transaction_id: str) -> bool:
+    """Forget the overrule of a line; False where there is none."""
+    row = con.execute(
+        "DELETE FROM overrules WHERE account_id = ? AND transaction_id = ?", [account_id, transaction_id]
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def in_force(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Every overrule, as `rules.overrules.OVERRULES`."""
+    return con.execute("SELECT account_id, transaction_id, overrule_id FROM overrules").pl()
