@@ -5,10 +5,12 @@ One read transaction sees one state of the warehouse, whatever others commit mea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -75,17 +77,35 @@ class Basis:
 
         What was seen when they were decided is taken again, where only numbers of the policy differ.
         """
-        seen = self.seen_by is not None and same_words(self.seen_by, policy)
+        if self.seen_by is not None and same_words(self.seen_by, policy):
+            for lines in self._ahead(replays.lines_as_seen):
+                yield renumbered(self._meant(lines), policy, self.now)
+            return
         in_force = Lists.in_force(self.entries, self.now)
-        for batch in self.batches:
+        for lines in self._ahead(partial(replays.lines_with_decisions, as_of=self.scope.as_of)):
+            meant = self._meant(lines)
+            found = signals(meant, policy=policy, lists=in_force, invoices=self.invoices, now=self.now)
+            yield lifted(found, self.overrules)
+
+    def _ahead(self, read: Callable[[duckdb.DuckDBPyConnection], pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """Read each batch of days while the one before is worked on."""
+
+        def one(batch: pl.DataFrame) -> pl.DataFrame:
             self.con.register("batch_days", batch.to_arrow())
-            if seen:
-                yield renumbered(self._meant(replays.lines_as_seen(self.con)), policy, self.now)
-            else:
-                lines = self._meant(replays.lines_with_decisions(self.con, self.scope.as_of))
-                found = signals(lines, policy=policy, lists=in_force, invoices=self.invoices, now=self.now)
-                yield lifted(found, self.overrules)
-            self.con.unregister("batch_days")
+            try:
+                return read(self.con)
+            finally:
+                self.con.unregister("batch_days")
+
+        if not self.batches:
+            return
+        with ThreadPoolExecutor(1) as pool:
+            coming = pool.submit(one, self.batches[0])
+            for batch in self.batches[1:]:
+                lines = coming.result()
+                coming = pool.submit(one, batch)
+                yield lines
+            yield coming.result()
 
     def _meant(self, lines: pl.DataFrame) -> pl.LazyFrame:
         only = self.scope.only
