@@ -37,6 +37,10 @@ def replay(
         str | None,
         typer.Option("--as-of", metavar="TIME", help="Against what stood then; a day is meant to its end, in Lagos."),
     ] = None,
+    lists: Annotated[
+        Path | None,
+        typer.Option("--lists", metavar="FILE", help="Judge by these entries, as `lists show --json` tells them."),
+    ] = None,
     examples: Annotated[
         int, typer.Option("--examples", min=0, max=10_000, help="How many flipped lines to tell.")
     ] = 100,
@@ -53,7 +57,7 @@ def replay(
 ) -> None:
     """Tell what a policy would change in stored lines, without changing anything.
 
-    Compared is what is in force with what the file would say under today's lists and invoices.
+    Compared is what is in force with what the file would say under today's lists (or those given) and invoices.
     """
     first, last = days(start, end)
     then = moment("--as-of", as_of) if as_of else None
@@ -61,16 +65,18 @@ def replay(
     from assets.replays import replay as replayed
     from cli.session import begin
     from pipelines.policy import read_policy
-    from resources.row_files import write_text
+    from resources.row_files import read_rows, write_text
+    from rules.entry_files import read_entries
 
     given = read_policy(policy)
     session = begin()
     tried = session.overridden(given)
+    entries = read_entries(read_rows(lists), lists.name, session.now()) if lists else None
     found = replayed(
         session.warehouse,
         policy=tried,
         clock=session.clock,
-        scope=Scope(first, last, then),
+        scope=Scope(first, last, then, entries),
         examples=examples,
         minutes_a_line=minutes,
         out=out,

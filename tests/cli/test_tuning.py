@@ -86,6 +86,21 @@ def test_a_replay_tells_lines_and_naira_from_reason_to_reason(labelled: Town, st
     assert "would be withdrawn" in read.out
 
 
+def test_lists_that_a_person_brings_are_tried_and_not_in_force(labelled: Town) -> None:
+    one = labelled.done("rejections", "list", "--limit", "1", "--json").document[0]
+    tenant = ("--organization", one["organization_id"], "--environment", one["environment"])
+    entry = ("--field", "narration", "--match", "regex", "--value", ".")
+    added = labelled.done("lists", "add", "deny", *tenant, *entry, "--json").document["entry_id"]
+    (labelled.folder / "entries.json").write_text(labelled.done("lists", "show", "--json").out, encoding="utf-8")
+    labelled.done("lists", "remove", added)
+    (labelled.folder / "as-is.toml").write_text("", encoding="utf-8")
+    told = labelled.done("replay", "--policy", "as-is.toml", "--lists", "entries.json", "--json").document
+    assert {cell["to"] for cell in told["matrix"] if cell["from"] != cell["to"]} == {
+        "personal_or_low_confidence/denylisted"
+    }
+    assert labelled.done("replay", "--policy", "as-is.toml", "--json").document["flipped"] == 0
+
+
 def test_a_sweep_s_point_is_what_a_replay_of_that_value_tells(labelled: Town, tmp_path: Path) -> None:
     knobs = ("--knob", "points.minimum=0:120:20", "--knob", "floor.NGN=0:3000:1500")
     told = labelled.done("sweep", *knobs, "--json", "--out", "points.csv").document
