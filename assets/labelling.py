@@ -97,8 +97,8 @@ def label_rejection(
 class SampleReport:
     """What a sample holds, and how much it will tell."""
 
-    lines: int
-    """How many were drawn; fewer than asked for where there are no more."""
+    sheet: pl.DataFrame
+    """The lines that were drawn, the columns of `SHEET`; fewer than asked for where there are no more."""
     candidates: int
     """How many lines there are to draw from."""
     random_rejections: int
@@ -110,14 +110,14 @@ class SampleReport:
 
 def draw_sample(
     warehouse: Warehouse,
-    out: Path,
+    out: Path | None,
     *,
     size: int,
     seed: int,
     rejections_share: float = REJECTIONS_SHARE,
     second_by: str | None = None,
 ) -> SampleReport:
-    """Write a stratified sample of lines to label.
+    """Draw a stratified sample of lines to label, and write it to a file where one is named.
 
     Args:
         warehouse: only read.
@@ -131,7 +131,8 @@ def draw_sample(
         ConfigurationError: the file cannot be written there.
         KobosiftError: there is no line to draw, or the file cannot be written whole.
     """
-    check_form(out)
+    if out:
+        check_form(out)
     with warehouse.read() as con:
         con.begin()  # one snapshot, whatever others commit meanwhile
         there = labels.strata(con, second_by=second_by)
@@ -143,10 +144,10 @@ def draw_sample(
     stratum = ["outcome", "detail", "band"]
     drawn = lines.group_by(stratum).agg(drawn=pl.len().cast(pl.Int64))
     counted = there.join(drawn, on=stratum, how="left").with_columns(pl.col("drawn").fill_null(0)).sort(stratum)
-    write_rows([_sheet(lines, second_by)], SHEET, out)
-    return SampleReport(
-        len(lines), int(there["lines"].sum()), plan.random_rejections, counted.to_dicts(), margins(counted)
-    )
+    sheet = _sheet(lines, second_by)
+    if out:
+        write_rows([sheet], SHEET, out)
+    return SampleReport(sheet, int(there["lines"].sum()), plan.random_rejections, counted.to_dicts(), margins(counted))
 
 
 def _sheet(lines: pl.DataFrame, labelled_by: str | None) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,10 @@ def import_(
 
 @group.command()
 def sample(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="A .csv, .xlsx or .parquet file to write.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="A .csv, .xlsx or .parquet file to write; else they are printed."),
+    ] = None,
     size: Annotated[int, typer.Option("--size", min=1, max=100_000, help="How many lines.")] = 200,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed draws the same lines.")] = 1,
     rejections: Annotated[
@@ -64,6 +68,8 @@ def sample(
 
     What was decided is not in the file, so that nobody labels by it. Fill the column label, then kobosift label import.
     """
+    if not isfinite(rejections):
+        raise typer.BadParameter("--rejections is a share from 0 to 1")
     if second and not by:
         raise typer.BadParameter("--second needs --by: whose second opinion it is")
     from assets.labelling import draw_sample
@@ -72,16 +78,22 @@ def sample(
     report = draw_sample(
         begin().warehouse, out, size=size, seed=seed, rejections_share=rejections, second_by=by if second else None
     )
+    drawn = report.sheet.to_dicts()
     if as_json:
-        emit({**vars(report), "file": str(out)})
+        emit({**vars(report), "lines": len(drawn), "sheet": None if out else drawn, "file": out})
         return
+    if out is None:
+        names = ["account_id", "transaction_id", "day", "direction", "amount", "currency", "narration"]
+        say(table(names, ([row[name] for name in names] for row in drawn), right=("amount",)))
+        say()
     rows = [
         [each["outcome"], each["detail"], _band(int(str(each["band"]))), f"{each['lines']:,}", f"{each['drawn']:,}"]
         for each in report.strata
     ]
     say(table(["outcome", "detail", "amount", "lines", "drawn"], rows, right=("lines", "drawn")))
     say()
-    say(f"{report.lines:,} lines are in {out}, {report.random_rejections:,} of them drawn from all rejections alike.")
+    place = f" are in {out}" if out else ""
+    say(f"{len(drawn):,} lines{place}, {report.random_rejections:,} from all rejections alike.")
     for outcome, margin in report.margins.items():
         if margin is not None:
             say(f"Once labelled, they tell the share of business among {outcome} lines to within ±{margin:.1%} (95 %).")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,6 +60,8 @@ def replay(
 
     Compared is what is in force with what the file would say under today's lists (or those given) and invoices.
     """
+    if not isfinite(minutes):
+        raise typer.BadParameter("--minutes is a number of minutes")
     first, last = days(start, end)
     then = moment("--as-of", as_of) if as_of else None
     from assets.replays import Scope

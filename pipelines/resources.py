@@ -52,11 +52,10 @@ def landing(_context: dg.InitResourceContext) -> Landing:
     return Landing.of(load_settings())
 
 
-@dg.resource(description="The policy in force.")
-def policy(_context: dg.InitResourceContext) -> Policy:
+@dg.resource(description="The policy in force.", required_resource_keys={"warehouse"})
+def policy(context: dg.InitResourceContext) -> Policy:
     """Read the policy."""
-    settings = load_settings()
-    return load_policy(settings, open_warehouse(settings))
+    return load_policy(load_settings(), context.resources.warehouse)
 
 
 @dg.resource(description="The machine's clock.")

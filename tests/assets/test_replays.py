@@ -173,13 +173,13 @@ def test_a_sample_is_drawn_by_its_seed_and_leaves_labelled_lines_out(books: Book
         draw_sample(books.warehouse, out, size=12, seed=seed) for out, seed in zip(files, (1, 1, 2), strict=True)
     ]
     assert files[0].read_text("utf-8") == files[1].read_text("utf-8") != files[2].read_text("utf-8")
-    assert (reports[0].lines, reports[0].candidates, reports[0].random_rejections) == (12, 43, 4)
+    assert (len(reports[0].sheet), reports[0].candidates, reports[0].random_rejections) == (12, 43, 4)
     drawn = pl.read_csv(files[0])
     assert len(drawn.unique(["account_id", "transaction_id"])) == 12
     assert {"outcome", "detail"}.isdisjoint(drawn.columns)
     assert ("acc-1", "a") not in set(drawn.select("account_id", "transaction_id").iter_rows())
     assert sum(int(str(each["drawn"])) for each in reports[0].strata) == 12
-    assert draw_sample(books.warehouse, files[0], size=500, seed=1).lines == 43
+    assert draw_sample(books.warehouse, files[0], size=500, seed=1).sheet.height == 43
 
 
 def test_a_filled_sample_comes_back_as_labels_and_a_second_person_is_asked_of_the_same(
@@ -191,6 +191,6 @@ def test_a_filled_sample_comes_back_as_labels_and_a_second_person_is_asked_of_th
     report = import_labels(books.warehouse, FixedClock(LATER), out, by=None, run_id="a test")
     assert report.new == 2
     second = draw_sample(books.warehouse, out, size=10, seed=3, second_by="bola")
-    assert second.lines == 2
+    assert second.sheet.height == 2
     with pytest.raises(KobosiftError, match="ada has not"):
         draw_sample(books.warehouse, out, size=10, seed=3, second_by="ada")

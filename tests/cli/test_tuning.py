@@ -42,6 +42,10 @@ def test_a_sample_says_how_much_it_will_tell(town: Town) -> None:
     assert "40 lines are in sample.xlsx" in told.out
     assert "eligible lines to within ±" in told.out
     assert (town.folder / "sample.xlsx").stat().st_size > 0
+    printed = town.done("label", "sample", "--size", "5", "--json").document
+    assert printed["lines"] == len(printed["sheet"]) == 5
+    assert {"outcome", "detail"}.isdisjoint(printed["sheet"][0])
+    assert printed["sheet"][0]["transaction_id"] in town.done("label", "sample", "--size", "5").out
     assert town("label", "sample", "--out", "sample.txt").code == 2
     assert town("label", "sample", "--out", "sample.csv", "--second").code == 2
 
