@@ -152,7 +152,12 @@ def _print_metrics(metrics: dict[str, Any]) -> None:
         [f"{name} by naira", _share(before["naira"][name]), _share(after["naira"][name])]
         for name in ("precision", "recall", "f1")
     ]
-    say(table([f"of {before['labels']:,} labels", "before", "after"], [*rows, *naira]))
+    estimated = metrics["estimated"]
+    whole = [
+        [f"{name} of all lines, estimated", _share(estimated["before"][name]), _share(estimated["after"][name])]
+        for name in ("precision", "recall")
+    ]
+    say(table([f"of {before['labels']:,} labels", "before", "after"], [*rows, *naira, *whole]))
 
 
 def _share(value: float | None, interval: tuple[float, float] | None = None) -> str:

@@ -164,7 +164,8 @@ class Summary:
     matrix: list[dict[str, object]]
     """`from`, `to`, `currency`, `lines`, `amount` (minor units); lines that stay as they are too."""
     metrics: dict[str, object]
-    """`before` and `after` as `metrics.figures`; `cannot_know`, sentences on what the labels do not tell."""
+    """`before` and `after` as `metrics.figures`, of the labelled lines; `estimated`, of all lines; `cannot_know`,
+    sentences on what the labels do not tell."""
     drafts: dict[str, object]
     """What becomes of drafts: `confirmed_contested`, `waiting_withdrawn` and `lines_newly_eligible`, each with `lines`
     and `amounts` by currency."""
@@ -193,6 +194,7 @@ def summary(counted: pl.DataFrame, minutes_a_line: float = MINUTES_A_LINE) -> Su
         metrics={
             "before": figures(*before),
             "after": figures(*after),
+            "estimated": _estimated(decided) if before[0].enough else None,
             "cannot_know": cannot_know(before[0]),
         },
         drafts=_drafts(moved),
@@ -218,6 +220,37 @@ def tallies(counted: pl.DataFrame, side: str) -> tuple[Tally, Tally]:
         for name in ("lines", "amount")
     )
     return lines, money
+
+
+def _estimated(decided: pl.DataFrame) -> dict[str, object]:
+    """Shares of all lines: each labelled line stands for those that stand as it does, however many were labelled.
+
+    A sample that takes some of every outcome and reason is no picture of all lines; weighed like this it is, but for
+    lines that stand as no labelled line does: these are in no share, and counted.
+    """
+    there = decided.group_by("from").agg(
+        all=pl.col("lines").sum(), labelled=pl.col("lines").filter(pl.col("label").is_not_null()).sum()
+    )
+    weighed = decided.filter(pl.col("label").is_not_null()).join(there, on="from")
+    weighed = weighed.with_columns(weight=pl.col("lines") * pl.col("all") / pl.col("labelled"))
+    unlike = there.filter(pl.col("labelled") == 0)["all"].sum()
+    return {
+        "before": _shares(weighed, "from"),
+        "after": _shares(weighed, "to"),
+        "lines_unlike_any_labelled": int(unlike),
+    }
+
+
+def _shares(weighed: pl.DataFrame, side: str) -> dict[str, float | None]:
+    said, business = pl.col(side) == ELIGIBLE, pl.col("label") == BUSINESS
+    right, eligible, wanted = (
+        float(weighed.filter(test)["weight"].sum()) for test in (said & business, said, business)
+    )
+    return {
+        "precision": right / eligible if eligible else None,
+        "recall": right / wanted if wanted else None,
+        "f1": 2 * right / (eligible + wanted) if eligible + wanted else None,
+    }
 
 
 def _count(counted: pl.DataFrame) -> int:

@@ -102,6 +102,10 @@ def _before_and_after(metrics: dict[str, Any]) -> Iterable[list[str]]:
         yield [name, *(_share(side[name], side[f"{name}_interval"]) for side in sides)]
     for name in _FIGURES:
         yield [f"{name} by naira", *(_share(side["naira"][name]) for side in sides)]
+    if estimated := metrics["estimated"]:
+        for name in ("precision", "recall"):
+            told = (_share(estimated[side][name]) for side in ("before", "after"))
+            yield [f"{name} of all lines, estimated", *told]
     for name in ("wrongly_drafted", "missed"):
         yield [f"naira {name.replace('_', ' ')}", *(money(side["naira"][name], "NGN") for side in sides)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,6 +147,18 @@ def test_metrics_are_told_before_and_after_by_lines_and_by_naira() -> None:
     assert after["naira"]["missed"] == 15 * 2_000 * 100
     assert told.metrics["cannot_know"] == []
     assert told.review_minutes == {"before": 45.0, "after": 0.0}
+
+
+def test_shares_of_all_lines_are_estimated_from_what_each_labelled_line_stands_for() -> None:
+    rows = [line(COMPANY) for _ in range(100)] + [line("NIP/UBA/ADA BELLO/hello") for _ in range(300)]
+    few = {f"tx-{place}": "business" if place <= 9 else "personal" for place in range(1, 11)}
+    labels = few | {f"tx-{place}": "business" if place <= 101 else "personal" for place in range(101, 116)}
+    found = summary(cells(tried(stored(rows, policy(), **labels), policy()).lazy()).collect()).metrics["estimated"]
+    assert isinstance(found, dict)
+    # Of 100 eligible 9 in 10 are business, of 300 rejected 1 in 15: 90 and 20.
+    assert found["before"]["precision"] == pytest.approx(0.9)
+    assert found["after"]["recall"] == pytest.approx(90 / 110)
+    assert found["lines_unlike_any_labelled"] == 0
 
 
 def test_drafts_that_would_be_withdrawn_or_contested_are_told() -> None:
