@@ -51,15 +51,23 @@ class Upstream:
     connect: Callable[[], MonoClient]
     initial_history_days: int
     lookback_days: int
+    retention_days: int | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "Upstream":
         """The upstream of the settings."""
-        return cls(lambda: MonoClient.of(settings), settings.mono_initial_history_days, settings.mono_lookback_days)
+        return cls(
+            lambda: MonoClient.of(settings),
+            settings.mono_initial_history_days,
+            settings.mono_lookback_days,
+            settings.mono_data_retention_days,
+        )
 
     def options(self, start: date | None = None, end: date | None = None, *, full: bool = False) -> SyncOptions:
         """What to read: from the cursors on, or a range of days."""
-        return SyncOptions(self.initial_history_days, self.lookback_days, start, end, full)
+        return SyncOptions(
+            self.initial_history_days, self.lookback_days, start, end, full, retention_days=self.retention_days
+        )
 
 
 class PullConfig(dg.Config):

@@ -68,14 +68,10 @@ def unlink(
     purge: Annotated[bool, typer.Option("--purge", help="Also erase what was derived from the account.")] = False,
     as_json: Json = False,
 ) -> None:
-    """End an account's consent at Mono and stop reading it; what was read stays."""
+    """End an account's consent at Mono and stop reading it; what was read stays, unless it is purged."""
     from cli.session import begin
-    from resources.errors import ConfigurationError
     from resources.warehouse import accounts
 
-    if purge:
-        message = "--purge is not there yet: unlink without it stops reading the account, and keeps what was read"
-        raise ConfigurationError(message)
     session = begin()
     with session.warehouse.read() as con:
         known = accounts.find(con, account)
@@ -83,10 +79,26 @@ def unlink(
     if known is not None:
         _in_tenant(known, organization, environment)
         _unlink(session, account, again=not was)
+    if purge:
+        _purge(session, account, was=was, as_json=as_json)
+        return
     if as_json:
         emit({"account_id": account, "unlinked": was})
         return
     say(f"Account {account} is {'now unlinked; what was read of it stays' if was else 'not linked'}.")
+
+
+def _purge(session: Session, account: str, *, was: bool, as_json: bool) -> None:
+    """Erase what was derived from an account that is linked no more, and tell of it."""
+    from cli.retention import documents, tell
+    from pipelines.retention import erase_account
+
+    done = erase_account(session.warehouse, session.settings, session.clock, account, run_id=session.command_id)
+    if as_json:
+        emit({"account_id": account, "unlinked": was, "erased": documents(done)})
+    else:
+        say(f"Account {account} is {'now unlinked' if was else 'not linked'}.")
+    tell(done, "Nothing of it is kept.", quiet=as_json)
 
 
 def _in_tenant(known: Account, organization: str | None, environment: Environment | None) -> None:

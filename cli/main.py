@@ -28,6 +28,7 @@ from cli import (
     policy_labels,
     policy_life,
     rejections,
+    retention,
     serve,
     sync,
     tokens,
@@ -60,7 +61,7 @@ for module in (
         books,
         rejections,
     ),
-    *(tokens, serve, doctor, local),
+    *(tokens, serve, retention, doctor, local),
 ):
     module.register(app)
 

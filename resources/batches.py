@@ -16,6 +16,7 @@ from resources.clock import Clock
 from resources.warehouse import quarantine
 from resources.warehouse.accounts import Account, AccountState
 from resources.warehouse.connection import Warehouse
+from resources.warehouse.erasures import Admission
 from resources.warehouse.transactions import Merged, changed, merge_batch
 from rules.transactions import QUARANTINE_SCHEMA, TRANSACTION_SCHEMA, normalise_all
 
@@ -38,6 +39,7 @@ class Batches:
     warehouse: Warehouse
     clock: Clock
     run_id: str
+    admission: Admission
     merged: dict[str, Merged] = field(default_factory=dict)
     """What was done so far, by account."""
     _lines: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TRANSACTION_SCHEMA))
@@ -76,7 +78,9 @@ class Batches:
     def _commit(self) -> list[str]:
         touch_id = f"{self.run_id}/{self._commits}"
         done = self.warehouse.write(
-            lambda con: merge_batch(con, self._lines, self._unreadable, self._states, touch_id=touch_id),
+            lambda con: merge_batch(
+                con, self._lines, self._unreadable, self._states, touch_id=touch_id, admission=self.admission
+            ),
             run_id=self.run_id,
             note="sync",
         )

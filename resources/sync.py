@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from resources.batches import ROWS_A_COMMIT, Batches, Piece
 from resources.clock import Clock
+from resources.erasure_home import erasure_key
 from resources.errors import ConfigurationError, KobosiftError, NotReady, ReauthorisationRequired
 from resources.mono.bodies import FAILED, PARTIAL, PROCESSING, UNAVAILABLE, AccountReading, Page
 from resources.mono.client import MonoClient
@@ -24,7 +25,9 @@ from resources.mono.walk import walk
 from resources.settings import Settings
 from resources.warehouse.accounts import Account, AccountState
 from resources.warehouse.connection import Warehouse
+from resources.warehouse.erasures import Admission
 from resources.warehouse.transactions import Merged
+from rules.retention import first_day_kept
 from rules.transactions import LAGOS
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -49,11 +52,17 @@ class SyncOptions:
     """Stop at the first place to go on from after so many rows of an account."""
     waits: tuple[float, ...] = READINESS_WAITS
     """Seconds between the looks at an account that is still PROCESSING."""
+    retention_days: int | None = None
+    """Lines older than that do not come in."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The options of the settings."""
-        return cls(settings.mono_initial_history_days, settings.mono_lookback_days)
+        return cls(
+            settings.mono_initial_history_days,
+            settings.mono_lookback_days,
+            retention_days=settings.mono_data_retention_days,
+        )
 
 
 @dataclass(frozen=True)
@@ -137,7 +146,8 @@ async def sync(
     last = options.end or _today(clock)
     if options.start is not None and last < options.start:
         raise ConfigurationError(f"The range of days ends ({last}) before it starts ({options.start}).")
-    batches = Batches(warehouse, clock, run_id)
+    admission = Admission(lambda: erasure_key(warehouse.home), first_day_kept(options.retention_days, clock.now()))
+    batches = Batches(warehouse, clock, run_id, admission)
     work = _Sync(client, clock, options, batches, progress or _Unnoticed(), sleep)
     try:
         async with asyncio.TaskGroup() as group:

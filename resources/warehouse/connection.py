@@ -11,7 +11,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -25,11 +25,14 @@ from resources.errors import WarehouseError
 from resources.settings import Settings
 from resources.warehouse.engine import CATALOG, attach, clear_spilled, open_engine, seal
 from resources.warehouse.failures import busy, collided, environmental, readable
+from resources.warehouse.gate import Gate
 
 T = TypeVar("T")
 
 LOCK_SECONDS = 300
 """How long a writer waits for the others of this machine."""
+READERS_SECONDS = 60
+"""How long who deletes old files waits for readers to come to their end."""
 _ATTEMPTS = 40
 _RETRY_SECONDS = 300.0
 _AUTHOR = "kobosift"
@@ -52,9 +55,21 @@ class Warehouse:
         """
         self._kind, _, self._place = catalog.partition(":")
         self._data = data
+        self.home = home
         self._spill = home / "tmp"
+        self._gate = Gate(Path(self._place)) if self._kind == "sqlite" else None
         self._instances: dict[bool, tuple[int, duckdb.DuckDBPyConnection]] = {}  # by whether it is sealed
         self._opening = threading.Lock()
+
+    @property
+    def catalog_file(self) -> Path | None:
+        """The catalogue, where it is a file; nothing in this process may open it (`engine.py`)."""
+        return Path(self._place) if self._kind == "sqlite" else None
+
+    @property
+    def data_folder(self) -> Path | None:
+        """The folder of the data files, where they are in one."""
+        return None if self._data.startswith("s3://") else Path(self._data)
 
     @contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -64,14 +79,8 @@ class Warehouse:
             WarehouseError: the catalogue or its files cannot be read.
 
         """
-        con = self._cursor()
-        try:
+        with self._inside(), self._lent() as con:
             yield con
-        except duckdb.Error as error:
-            self._forget_broken(error)
-            raise readable(error) from error
-        finally:
-            con.close()
 
     @contextmanager
     def sealed(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -81,14 +90,22 @@ class Warehouse:
             WarehouseError: the catalogue cannot be opened.
 
         """
-        con = self._cursor(sealed=True)
-        try:
+        with self._inside(), self._lent(sealed=True) as con:
             yield con
-        except duckdb.Error as error:
-            self._forget_broken(error)
-            raise readable(error) from error
-        finally:
-            con.close()
+
+    @contextmanager
+    def maintaining(self, *, alone: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection that commits each statement, while no other writer of this machine is at work.
+
+        Args:
+            alone: nor any reader: those inside read to their end first, new ones wait.
+
+        Raises:
+            WarehouseError: the others did not let go in time, or it cannot be written.
+
+        """
+        with self._turn(), self._emptied() if alone else nullcontext(), self._lent() as con:
+            yield con
 
     def write(self, work: Callable[[duckdb.DuckDBPyConnection], T], *, run_id: str, note: str) -> T:
         """Do work in one transaction: all of it is committed, or none.
@@ -178,6 +195,35 @@ class Warehouse:
         if self._kind == "sqlite" and isinstance(error, duckdb.Error) and environmental(error) and not collided(error):
             with suppress(duckdb.Error):
                 con.execute(f"CALL ducklake_delete_orphaned_files('{CATALOG}', cleanup_all => true)")
+
+    @contextmanager
+    def _lent(self, *, sealed: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        con = self._cursor(sealed=sealed)
+        try:
+            yield con
+        except duckdb.Error as error:
+            self._forget_broken(error)
+            raise readable(error) from error
+        finally:
+            con.close()
+
+    @contextmanager
+    def _inside(self) -> Iterator[None]:
+        """Keep the files of the last commits where they are while they are read."""
+        if self._gate is None or not self._is_made():
+            yield
+            return
+        with _in_time(self._gate.reading(LOCK_SECONDS)):
+            yield
+
+    @contextmanager
+    def _emptied(self) -> Iterator[None]:
+        """Wait until no process of this machine reads, and keep others from starting to."""
+        if self._gate is None:
+            yield
+            return
+        with _in_time(self._gate.alone(READERS_SECONDS)):
+            yield
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -315,6 +361,17 @@ def made_warehouse(settings: Settings) -> Warehouse | None:
     """
     kind, _, place = settings.catalog.partition(":")
     return None if kind == "sqlite" and not Path(place).exists() else open_warehouse(settings)
+
+
+@contextmanager
+def _in_time(lock: AbstractContextManager[None]) -> Iterator[None]:
+    """Hold a lock; where it is not to be had in time, the warehouse is busy."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(lock)
+        except TimeoutError as error:
+            raise busy() from error
+        yield
 
 
 _OTHER_PLACE = re.compile(r'existing data path in the catalog "([^"]+)"')

@@ -17,8 +17,9 @@ from datetime import date
 import duckdb
 import polars as pl
 
-from resources.warehouse import accounts, quarantine
+from resources.warehouse import accounts, erasures, quarantine
 from resources.warehouse.accounts import AccountState
+from resources.warehouse.erasures import Admission
 from rules.transactions import TRANSACTION_SCHEMA, AccountKey
 
 _NAMES = ", ".join(TRANSACTION_SCHEMA)
@@ -132,6 +133,7 @@ def merge_batch(
     states: Sequence[AccountState],
     *,
     touch_id: str,
+    admission: Admission,
 ) -> dict[str, Merged]:
     """Merge read rows, and write how far their accounts have been read, within the open transaction.
 
@@ -141,15 +143,21 @@ def merge_batch(
         unreadable: columns of `QUARANTINE_SCHEMA`.
         states: one for each account that has rows here, at least; writing them is what makes two writers conflict.
         touch_id: under which the days whose lines changed are noted for the decisions that must follow.
+        admission: what may come in at all.
 
     Returns:
-        What was done, by account. Rows of accounts that are not, or no longer, linked are left out.
+        What was done, by account. Rows of accounts that are not, or no longer, linked are left out, and so are those
+        that were erased or are older than is kept.
 
     """
-    linked = [account.key for account in accounts.listed(con, linked_only=True)]
-    lines = _of_accounts(transactions, linked)
+    linked = accounts.listed(con, linked_only=True)
+    keys = [account.key for account in linked]
+    erasures.clear_consented(con, admission, linked)
+    lines, rows = erasures.admitted(
+        con, admission, linked, _of_accounts(transactions, keys), _of_accounts(unreadable, keys)
+    )
     done = _merge_lines(con, lines, touch_id) if lines.height else {}
-    refused = quarantine.insert(con, _of_accounts(unreadable, linked))
+    refused = quarantine.insert(con, rows)
     if others := accounts.decided_otherwise(con, states):
         con.execute(_TOUCH_ALL, {"touch_id": touch_id, "accounts": others})
     accounts.update(con, states)

@@ -31,7 +31,7 @@ from resources.warehouse.lists import Entry
 from rules.passport import explain
 from rules.policy import Policy, parse_policy
 from rules.transactions import AccountKey, normalise
-from tests.resources.warehouse.homes import unopened, warehouse_in
+from tests.resources.warehouse.homes import OPEN, unopened, warehouse_in
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -86,7 +86,9 @@ class Books:
         assert read.quarantine.is_empty()
         state, touch_id = [AccountState(account.account_id)], f"touch-{next(touches)}"
         self.write(
-            lambda con: transactions.merge_batch(con, read.transactions, read.quarantine, state, touch_id=touch_id)
+            lambda con: transactions.merge_batch(
+                con, read.transactions, read.quarantine, state, touch_id=touch_id, admission=OPEN
+            )
         )
 
     def decide(

@@ -156,7 +156,7 @@ def test_an_account_of_another_tenant_is_not_unlinked(town: Town) -> None:
     result = town("accounts", "unlink", town.world.account_ids[0], "--organization", "somebody-else")
     assert result.code == 2
     assert "somebody-else" in result.err
-    assert town("accounts", "unlink", town.world.account_ids[0], "--purge").code == 2
+    assert town("accounts", "unlink", town.world.account_ids[0], "--organization", "somebody-else", "--purge").code == 2
 
 
 def test_the_doctor_finds_a_sound_installation_sound(town: Town) -> None:

@@ -31,7 +31,7 @@ from resources.warehouse.connection import Warehouse
 from resources.warehouse.transactions import merge_batch
 from rules.transactions import AccountKey, normalise, normalise_all
 from tests.resources.mono.scripted import Answer, Bank, Mono, Request, Row, Trick, once, row
-from tests.resources.warehouse.homes import warehouse_in
+from tests.resources.warehouse.homes import OPEN, warehouse_in
 
 T = TypeVar("T")
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -599,7 +599,9 @@ def test_any_split_order_and_repetition_of_pages_gives_the_same_table(
             accounts.link(con, key.account_id, key.organization_id, key.environment, now=NOW)
         read = normalise_all([(key, pages[number]) for key, pages in books.items()], NOW, "run")
         states = [AccountState(key.account_id) for key in keys]
-        merge_batch(con, read.transactions, read.quarantine, states, touch_id=f"{keys[0].account_id}/{number}")
+        merge_batch(
+            con, read.transactions, read.quarantine, states, touch_id=f"{keys[0].account_id}/{number}", admission=OPEN
+        )
 
     for number in range(4):
         warehouse.write(partial(merge, number=number), run_id="test", note="test")

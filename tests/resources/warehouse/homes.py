@@ -15,8 +15,11 @@ from typing import Self
 import duckdb
 
 from resources.warehouse.connection import Warehouse
+from resources.warehouse.erasures import Admission
 
 ROOT = Path(__file__).parents[3]
+OPEN = Admission(lambda: b"k" * 32)
+"""Everything comes in that was not erased under this key."""
 
 
 def warehouse_in(home: Path) -> Warehouse:

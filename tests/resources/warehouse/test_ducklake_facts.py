@@ -191,7 +191,7 @@ class TestRowsKeptInTheCatalogue:
     """Small tables make no files, and are read, merged and deleted from like any other."""
 
     SMALL = ("accounts", "touched_days", "decided_days", "list_entries", "policies", "erasures")
-    SMALL += ("touched_tenants", "settled_tenants")
+    SMALL += ("touched_tenants", "settled_tenants", "erased_days")
 
     def test_a_few_rows_make_no_file_in_small_tables_and_one_in_others(
         self, warehouse: Warehouse, tmp_path: Path

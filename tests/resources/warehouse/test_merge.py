@@ -18,7 +18,7 @@ from resources.warehouse.accounts import Account, AccountDetails, AccountState
 from resources.warehouse.connection import Warehouse
 from resources.warehouse.transactions import Merged
 from rules.transactions import AccountKey, normalise
-from tests.resources.warehouse.homes import warehouse_in
+from tests.resources.warehouse.homes import OPEN, warehouse_in
 
 T = TypeVar("T")
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -54,7 +54,9 @@ class Book:
         read = normalise(rows, self.key, NOW, "run")
         states, touch_id = [AccountState(self.key.account_id)], f"touch-{next(numbers)}"
         done = self.write(
-            lambda con: transactions.merge_batch(con, read.transactions, read.quarantine, states, touch_id=touch_id)
+            lambda con: transactions.merge_batch(
+                con, read.transactions, read.quarantine, states, touch_id=touch_id, admission=OPEN
+            )
         )
         return done.get(self.key.account_id, Merged())
 
@@ -294,7 +296,9 @@ def test_another_holder_touches_every_day_of_the_account(book: Book) -> None:
         states = [AccountState(book.key.account_id, details=AccountDetails(holder=name, currency="NGN"))]
         touch_id = f"touch-{next(numbers)}"
         book.write(
-            lambda con: transactions.merge_batch(con, read.transactions, read.quarantine, states, touch_id=touch_id)
+            lambda con: transactions.merge_batch(
+                con, read.transactions, read.quarantine, states, touch_id=touch_id, admission=OPEN
+            )
         )
         return book.touched()
 

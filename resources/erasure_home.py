@@ -1,0 +1,130 @@
+"""What an erasure keeps in the home, outside the warehouse: the key of its hashes, and the work it has begun.
+
+`erasure/key` is made once; whoever has it can tell whether a known id was erased, and nothing more. A file in
+`erasure/pending` names what is being erased, by id and never by content, until it is gone and was looked for: that is
+what lets a purge that was killed go on. Holds no SQL and deletes nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from resources.errors import WarehouseError
+from resources.warehouse.erasures import Request, Scope
+
+_KEY_BYTES = 32
+_LOCK_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Pending:
+    """One erasure that is not finished."""
+
+    path: Path
+    request: Request
+    lines: list[str]
+    """The ids of the lines, once they are known."""
+
+
+def erasure_key(home: Path) -> bytes:
+    """The key that erased ids are hashed with; made where there is none.
+
+    Raises:
+        WarehouseError: it cannot be made or read.
+    """
+    path = _folder(home) / "key"
+    try:
+        if not path.exists():
+            beside = path.with_name(f"key.{os.getpid()}.{secrets.token_hex(4)}")
+            _write(beside, secrets.token_bytes(_KEY_BYTES))
+            with suppress(FileExistsError):  # another process was first: its key counts
+                path.hardlink_to(beside)
+            beside.unlink()
+        key = path.read_bytes()
+    except OSError as error:
+        raise WarehouseError(f"the key of erasures {path} cannot be read or made ({error.strerror}).") from error
+    if len(key) != _KEY_BYTES:
+        raise WarehouseError(f"the key of erasures {path} is damaged: bring it back from a backup.")
+    return key
+
+
+@contextmanager
+def one_at_a_time(home: Path) -> Iterator[None]:
+    """Let one process erase at a time.
+
+    Raises:
+        WarehouseError: another one has been erasing for long.
+    """
+    lock = FileLock(_folder(home) / "lock", timeout=_LOCK_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise WarehouseError("another erasure is still going on: wait for it, then do the same again.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def keep_pending(home: Path, request: Request, lines: Sequence[str] = ()) -> Pending:
+    """Write down what is being erased, whole or not at all, flushed to disk."""
+    path = _pending(home) / f"{request.erasure_id}.json"
+    scope = request.scope
+    told = {
+        "account_id": scope.account_id,
+        "before": scope.before and scope.before.isoformat(),
+        "requested_at": request.requested_at.isoformat(),
+        "lines": list(lines),
+    }
+    beside = path.with_suffix(".part")
+    _write(beside, json.dumps(told).encode())
+    beside.replace(path)
+    return Pending(path, request, list(lines))
+
+
+def pending(home: Path, key: bytes) -> list[Pending]:
+    """The erasures that were begun and not finished, the oldest first."""
+    found = []
+    for path in _pending(home).glob("*.json"):
+        told = json.loads(path.read_bytes())
+        scope = Scope(told["account_id"], told["before"] and date.fromisoformat(told["before"]))
+        request = Request(path.stem, scope, datetime.fromisoformat(told["requested_at"]), key)
+        found.append(Pending(path, request, told["lines"]))
+    return sorted(found, key=lambda each: (each.request.requested_at, each.request.erasure_id))
+
+
+def erasure_folder(home: Path) -> Path:
+    """Where all of it is."""
+    return home / "erasure"
+
+
+def _folder(home: Path) -> Path:
+    folder = erasure_folder(home)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _pending(home: Path) -> Path:
+    folder = _folder(home) / "pending"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _write(path: Path, data: bytes) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(file, view) :]
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,131 @@
+"""Making deletion physical: after it nothing that was deleted is in any file, snapshot, statistic or page.
+
+DELETE in a lake erases nothing (`tests/resources/warehouse/test_erasure_facts.py` shows each fact): rows are only
+marked, older snapshots keep whole files, the catalogue keeps the least and the greatest value that a column ever had.
+Holds the steps, all of which may be done again from any point, and none of which reads what a row says. Which rows are
+deleted is not its business (`erasures.py`).
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from resources import remnants
+from resources.errors import WarehouseError
+from resources.warehouse.connection import Warehouse
+from resources.warehouse.engine import CATALOG
+
+_META = f"__ducklake_metadata_{CATALOG}"
+_TYPES = {
+    "varchar": "VARCHAR",
+    "int64": "BIGINT",
+    "int32": "INTEGER",
+    "int16": "SMALLINT",
+    "uint8": "UTINYINT",
+    "uint32": "UINTEGER",
+    "date": "DATE",
+    "timestamptz": "TIMESTAMPTZ",
+    "float64": "DOUBLE",
+    "boolean": "BOOLEAN",
+}
+
+
+def make_physical(warehouse: Warehouse) -> None:
+    """Take everything that is deleted out of the files and the catalogue, and with it all older snapshots.
+
+    The rows in force are written anew where deleted ones lie beside them: no file without deleted rows is touched.
+    Readers wait only while old files are taken away. Where it is interrupted, it is done again.
+
+    Raises:
+        WarehouseError: others did not let go in time, or it cannot be written.
+    """
+    with warehouse.maintaining(alone=False) as con:
+        for statement in (_FLUSH, _REWRITE, _EXPIRE):
+            con.execute(statement)
+    with warehouse.maintaining(alone=True) as con:
+        for statement in (_FLUSH, _REWRITE, _EXPIRE, _CLEAN, _SWEEP):
+            con.execute(statement)
+        _narrow_statistics(con)
+        _vacuum(warehouse)
+
+
+def left_behind(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """What could still hold deleted rows, in words; empty where nothing does."""
+    orphans = con.execute(f"{_SWEEP.removesuffix(')')}, dry_run => true)").fetchall()
+    row = con.execute(_OLD).fetchone() or (0, 0)
+    told = {"files of no table": len(orphans), "files with rows marked as deleted": row[0], "files to delete": row[1]}
+    return [f"{count} {what}" for what, count in told.items() if count]
+
+
+def _narrow_statistics(con: duckdb.DuckDBPyConnection) -> None:
+    """Set each column's least and greatest value to those of the rows in force: the lake only ever widens them.
+
+    Every process keeps the statistics it has read, by the number of the next file: that number is raised, or one of
+    them would write the old ones back.
+    """
+    changed = []
+    for kind, sql_type in _TYPES.items():
+        changed += con.execute(_NARROWER.format(type=sql_type), {"kind": kind}).fetchall()
+    con.execute("BEGIN")
+    con.executemany(_SET_STATISTICS, changed) if changed else None
+    con.execute(_RAISE_FILE_NUMBER)
+    con.execute("COMMIT")
+
+
+def _vacuum(warehouse: Warehouse) -> None:
+    if warehouse.catalog_file is None:
+        return
+    try:
+        task = remnants.Task(roots=[], needles=[], vacuum=str(warehouse.catalog_file))
+        remnants.run_apart(task, warehouse.home / "tmp")
+    except OSError as error:
+        message = (
+            "the catalogue could not be written anew, so deleted rows may still be in its free pages. See that the "
+            "disk has room for it twice, then do the same again."
+        )
+        raise WarehouseError(message) from error
+
+
+_FLUSH = f"CALL ducklake_flush_inlined_data('{CATALOG}')"
+_REWRITE = f"CALL ducklake_rewrite_data_files('{CATALOG}', delete_threshold => 0)"
+_EXPIRE = f"CALL ducklake_expire_snapshots('{CATALOG}', older_than => now())"
+_CLEAN = f"CALL ducklake_cleanup_old_files('{CATALOG}', cleanup_all => true)"
+_SWEEP = f"CALL ducklake_delete_orphaned_files('{CATALOG}', cleanup_all => true)"
+_OLD = f"""
+SELECT
+    (SELECT count(*) FROM {_META}.ducklake_delete_file),
+    (SELECT count(*) FROM {_META}.ducklake_files_scheduled_for_deletion)
+    + (SELECT count(*) FROM {_META}.ducklake_data_file WHERE end_snapshot IS NOT NULL)
+"""  # noqa: S608 - names of ours
+# Only where every file in force tells its least and greatest value, or has none.
+_NARROWER = f"""
+WITH told AS (
+    SELECT f.table_id, c.column_id, s.min_value, s.max_value,
+        s.min_value IS NULL AND coalesce(s.value_count, 1) > coalesce(s.null_count, 0) AS unknown
+    FROM {_META}.ducklake_data_file AS f
+    JOIN {_META}.ducklake_column AS c ON c.table_id = f.table_id AND c.end_snapshot IS NULL AND c.column_type = $kind
+    LEFT JOIN {_META}.ducklake_file_column_stats AS s
+        ON s.data_file_id = f.data_file_id AND s.column_id = c.column_id
+    WHERE f.end_snapshot IS NULL
+),
+narrow AS (
+    SELECT table_id, column_id,
+        arg_min(min_value, CAST(min_value AS {{type}})) AS low,
+        arg_max(max_value, CAST(max_value AS {{type}})) AS high,
+        bool_or(unknown) AS unknown
+    FROM told GROUP BY ALL
+)
+SELECT n.low, n.high, t.table_id, t.column_id
+FROM {_META}.ducklake_table_column_stats AS t
+JOIN {_META}.ducklake_column AS c
+    ON c.table_id = t.table_id AND c.column_id = t.column_id AND c.end_snapshot IS NULL AND c.column_type = $kind
+LEFT JOIN narrow AS n ON n.table_id = t.table_id AND n.column_id = t.column_id
+WHERE NOT coalesce(n.unknown, FALSE) AND (n.low, n.high) IS DISTINCT FROM (t.min_value, t.max_value)
+"""  # noqa: S608 - names of ours
+_SET_STATISTICS = f"""
+UPDATE {_META}.ducklake_table_column_stats SET min_value = ?, max_value = ? WHERE table_id = ? AND column_id = ?
+"""  # noqa: S608 - names of ours
+_RAISE_FILE_NUMBER = f"""
+UPDATE {_META}.ducklake_snapshot SET next_file_id = next_file_id + 1
+WHERE snapshot_id = (SELECT max(snapshot_id) FROM {_META}.ducklake_snapshot)
+"""  # noqa: S608 - names of ours

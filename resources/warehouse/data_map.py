@@ -1,0 +1,354 @@
+"""The data map: every table of the catalogue, what of a bank account rests in it, and how that is found again.
+
+One declaration, held against the schema and against `docs/data-map.md` by tests: a new table or column is declared
+here or the tests fail. Erasure (`erasures.py`) deletes by it and by nothing else. It holds no deletion itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SIGNED = "status = 'SIGNED'"
+_OF_SIGNED = "draft_id IN (SELECT draft_id FROM drafts WHERE status = 'SIGNED')"
+_IDS = ("organization_id", "environment", "account_id", "transaction_id")
+
+
+def _lagos_day(column: str) -> str:
+    return f"CAST(timezone('Africa/Lagos', {column}) AS DATE)"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what it says of a bank account, and how its rows are found by account, line and day.
+
+    Every column stands in `personal` (it names a person, an account or a line, or says something of one), or in
+    `others` (it does not). The SQL here is ours, and is put into statements as it stands.
+    """
+
+    name: str
+    says: str
+    """For people: what of an account rests here; or why nothing does."""
+    personal: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    account: str | None = None
+    """The column that names the account."""
+    day: str | None = None
+    """SQL for the day that retention goes by."""
+    line: bool = False
+    """Whether rows are found by account and transaction id where there is no day."""
+    mentions: str | None = None
+    """A text that may mention an account or a line: rows go where it does."""
+    stays: str | None = None
+    """SQL for the rows that stay whatever is erased."""
+    emptied: tuple[str, ...] = ()
+    """Where the account stays linked, its row stays, without these columns."""
+
+    @property
+    def holds_bank_data(self) -> bool:
+        """Whether anything is erased from it."""
+        return bool(self.account or self.line or self.mentions)
+
+
+_LINE = (
+    "booked_at",
+    "day",
+    "direction",
+    "amount",
+    "currency",
+    "narration",
+    "description",
+    "counterparty",
+    "reference",
+    "tags",
+    "status",
+    "category",
+    "balance",
+    "payload",
+    "payload_hash",
+)
+_EVIDENCE = (
+    "day",
+    "counterparty",
+    "rail",
+    "reference",
+    "business_term",
+    "business_at",
+    "personal_term",
+    "personal_at",
+    "refund_term",
+    "refund_at",
+    "reversal_term",
+    "reversal_at",
+    "company_term",
+    "company_at",
+    "refused_reference",
+    "signals",
+    "nearest_miss",
+    "outcome",
+    "reason",
+    "detail",
+    "score",
+    "rule",
+)
+_DECIDED_BY = (
+    "version",
+    "deny_entry",
+    "allow_entry",
+    "floor",
+    "policy_hash",
+    "lists_hash",
+    "invoices_hash",
+    "decided_at",
+    "trace_id",
+)
+
+TABLES = (
+    Table(
+        "accounts",
+        "the link: whose account, at which bank, how far it was read",
+        personal=(
+            "account_id",
+            "organization_id",
+            "environment",
+            "holder",
+            "currency",
+            "account_type",
+            "institution",
+            "institution_type",
+            "bank_code",
+            "sync_error",
+        ),
+        others=(
+            "status",
+            "data_status",
+            "reauthorisation_required",
+            "cursor",
+            "linked_at",
+            "unlinked_at",
+            "synced_at",
+        ),
+        account="account_id",
+        emptied=(
+            "holder",
+            "account_type",
+            "institution",
+            "institution_type",
+            "bank_code",
+            "sync_error",
+        ),
+    ),
+    Table(
+        "transactions",
+        "every bank line, with the payload as it came",
+        personal=(*_IDS, *_LINE),
+        others=("version", "received_at", "run_id"),
+        account="account_id",
+        day="day",
+    ),
+    Table(
+        "transaction_versions",
+        "what a line said before it was corrected",
+        personal=(*_IDS, *_LINE),
+        others=("version", "received_at", "run_id"),
+        account="account_id",
+        day="day",
+    ),
+    Table(
+        "quarantine",
+        "rows that could not be read, as they came",
+        personal=("organization_id", "environment", "account_id", "payload", "payload_hash"),
+        others=("source", "field", "expected", "quarantined_at", "run_id"),
+        account="account_id",
+        day=_lagos_day("quarantined_at"),
+    ),
+    Table(
+        "decisions",
+        "what was decided of each line, with the evidence",
+        personal=(*_IDS, *_EVIDENCE),
+        others=_DECIDED_BY,
+        account="account_id",
+        day="day",
+    ),
+    Table(
+        "superseded_decisions",
+        "what was decided before",
+        personal=(*_IDS, *_EVIDENCE),
+        others=(*_DECIDED_BY, "superseded_at"),
+        account="account_id",
+        day="day",
+    ),
+    Table(
+        "drafts",
+        "draft invoices; signed ones are the books' own records and stay, with id, amount and document",
+        personal=(
+            *_IDS,
+            "draft_id",
+            "day",
+            "amount",
+            "currency",
+            "reference",
+            "buyer_name",
+            "document",
+        ),
+        others=("kind", "status", "missing", "contested", "created_at", "updated_at", "trace_id"),
+        account="account_id",
+        day="day",
+        stays=SIGNED,
+    ),
+    Table(
+        "rejections",
+        "the dead-letter queue",
+        personal=(*_IDS, "day", "reason", "detail"),
+        others=("rejected_at", "replayed_at", "trace_id"),
+        account="account_id",
+        day="day",
+    ),
+    Table(
+        "monitoring_events",
+        "news for the outside about a line, delivered or not",
+        personal=(*_IDS, "day", "reason", "detail"),
+        others=("event_id", "event", "trace_id", "occurred_at", "delivered_at"),
+        account="account_id",
+        day="day",
+    ),
+    Table(
+        "labels",
+        "what a person said a line is",
+        personal=(*_IDS, "label"),
+        others=("labelled_by", "labelled_at"),
+        account="account_id",
+        line=True,
+    ),
+    Table(
+        "list_entries",
+        "what a person allows or denies for one account; entries of a whole tenant are that tenant's own words",
+        personal=("organization_id", "environment", "account_id", "value", "note"),
+        others=("entry_id", "list", "field", "match", "created_at", "expires_at"),
+        account="account_id",
+    ),
+    Table(
+        "settlements",
+        "which line paid which invoice",
+        personal=(
+            *_IDS,
+            "settlement_id",
+            "day",
+            "invoice_id",
+            "invoice_number",
+            "allocated",
+            "deductions",
+            "difference",
+        ),
+        others=("strategy", "status", "decided_at"),
+        account="account_id",
+        day="day",
+    ),
+    Table(
+        "income_streams",
+        "income as upstream reports it",
+        personal=(
+            "organization_id",
+            "environment",
+            "account_id",
+            "income_type",
+            "frequency",
+            "monthly_average",
+            "average_income_amount",
+            "currency",
+            "stability",
+            "first_income_date",
+            "last_income_date",
+            "last_income_amount",
+            "last_income_description",
+            "periods_with_income",
+            "number_of_incomes",
+            "number_of_months",
+        ),
+        others=("received_at",),
+        account="account_id",
+        day=_lagos_day("received_at"),
+    ),
+    Table(
+        "touched_days",
+        "nothing of an account: which days of a tenant wait to be decided",
+        others=("touch_id", "organization_id", "environment", "day"),
+    ),
+    Table(
+        "decided_days",
+        "nothing of an account: by which rules the days of a tenant were decided",
+        others=(
+            "organization_id",
+            "environment",
+            "day",
+            "policy_hash",
+            "lists_hash",
+            "invoices_hash",
+            "due_at",
+        ),
+    ),
+    Table(
+        "policies",
+        "nothing of an account: the rules",
+        others=(
+            "policy_hash",
+            "name",
+            "content",
+            "points_business_term",
+            "points_reference",
+            "points_company",
+            "points_at_or_above_floor",
+            "points_minimum",
+            "first_used_at",
+        ),
+    ),
+    Table(
+        "invoices",
+        "nothing of an account: the tenant's own invoices, which it imported from its books",
+        others=(
+            "invoice_id",
+            "organization_id",
+            "environment",
+            "number",
+            "customer_name",
+            "customer_tin",
+            "customer_email",
+            "currency",
+            "total_amount",
+            "net_amount",
+            "vat_amount",
+            "issue_date",
+            "due_date",
+            "status",
+            "imported_at",
+        ),
+    ),
+    Table(
+        "erasures",
+        "nothing of an account: what was erased, in counts; an account stands there as a keyed hash",
+        others=(
+            "erasure_id",
+            "organization_id",
+            "environment",
+            "scope",
+            "requested_at",
+            "finished_at",
+            "counts",
+            "proved",
+        ),
+    ),
+    Table(
+        "erased_lines",
+        "keyed hashes of erased lines, so that no sync brings them back; a new consent clears them",
+        others=("account_hash", "line_hash", "key_mark", "erased_at"),
+    ),
+    Table(
+        "erased_days",
+        "nothing of an account: before which day lines no longer come in",
+        others=("before", "erased_at"),
+    ),
+    Table("schema_migrations", "nothing of an account: the catalogue's own history", others=("name", "applied_at")),
+)
+"""Every table there is."""
+
+ERASABLE = tuple(table for table in TABLES if table.holds_bank_data)
+"""Those from which an erasure deletes."""

@@ -1,0 +1,392 @@
+"""Tables `erasures`, `erased_lines`, `erased_days`: what was erased, and what therefore does not come in again.
+
+Holds the deletion of everything of one account, or of everything older than a day, from every table that the data map
+names, in one transaction with its record. What is deleted is physically gone only after `compaction.py`. Counts and
+keyed hashes are all that is kept of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import duckdb
+import polars as pl
+
+from resources.errors import WarehouseError
+from resources.warehouse.accounts import Account
+from resources.warehouse.data_map import ERASABLE, Table
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What to erase: everything of one account, or everything booked before a day; one of the two."""
+
+    account_id: str | None = None
+    before: date | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One erasure, as it was asked for."""
+
+    erasure_id: str
+    scope: Scope
+    requested_at: datetime
+    key: bytes
+    """What ids are hashed with; it lies outside the warehouse."""
+
+    @property
+    def told(self) -> str:
+        """The scope in words that name no account but as its hash."""
+        account = self.scope.account_id
+        return f"before {self.scope.before}" if account is None else f"account {account_hash(self.key, account)}"
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What may come in: nothing that was erased, and nothing older than what is kept."""
+
+    key: Callable[[], bytes]
+    """Gives the key that erased ids were hashed with; asked for only where something was erased."""
+    first_day: date | None = None
+    """The first booked day that is kept."""
+
+
+def account_hash(key: bytes, account_id: str) -> str:
+    """The keyed hash that stands for an account once it is erased."""
+    return _digest(key, "account", account_id)
+
+
+def preview(con: duckdb.DuckDBPyConnection, scope: Scope) -> pl.DataFrame:
+    """What would be deleted: `table`, `organization_id`, `environment`, `day`, `rows`, and `amount`, in kobo, of NGN.
+
+    Rows of tables without a day, or without a tenant, have none here.
+    """
+    _name_lines(con, scope)
+    parts = [_PREVIEW.format(**_shape(con, table), where=where) for table, where in _deletions(scope)]
+    return con.execute(" UNION ALL ".join(parts) + " ORDER BY ALL", _values(scope, " ".join(parts))).pl()
+
+
+def erase(con: duckdb.DuckDBPyConnection, request: Request, name: Callable[[list[str]], None]) -> dict[str, int]:
+    """Delete everything in scope, and record the erasure as begun, within the open transaction.
+
+    Args:
+        con: in a transaction that nothing else has written to.
+        request: what to erase.
+        name: is told the ids of the erased lines before anything is deleted, so that they can be looked for afterwards.
+
+    Returns:
+        How many rows went, by table; empty where there is nothing to erase, and then nothing is written.
+    """
+    _name_lines(con, request.scope)
+    rows = con.execute("SELECT DISTINCT transaction_id FROM erasing_lines").fetchall()
+    name([transaction_id for (transaction_id,) in rows])
+    _remember(con, request)
+    counts = {table.name: _delete(con, table, where, request.scope) for table, where in _deletions(request.scope)}
+    counts = {table: count for table, count in counts.items() if count}
+    if counts:
+        con.execute(
+            "INSERT INTO erasures (erasure_id, organization_id, environment, scope, requested_at, counts)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [request.erasure_id, *_tenant(con), request.told, request.requested_at, json.dumps(counts)],
+        )
+    return counts
+
+
+def begun(con: duckdb.DuckDBPyConnection, erasure_id: str) -> dict[str, int] | None:
+    """What an erasure deleted, by table, if its deletion is committed."""
+    row = con.execute("SELECT counts FROM erasures WHERE erasure_id = ?", [erasure_id]).fetchone()
+    return None if row is None else json.loads(row[0])
+
+
+def finish(con: duckdb.DuckDBPyConnection, erasure_id: str, *, proved: bool, now: datetime) -> None:
+    """Record whether the look found nothing; an erasure that is not proved is not finished."""
+    con.execute(
+        "UPDATE erasures SET finished_at = ?, proved = ? WHERE erasure_id = ?",
+        [now if proved else None, proved, erasure_id],
+    )
+
+
+def rows_left(con: duckdb.DuckDBPyConnection, scope: Scope, lines: Sequence[str]) -> list[str]:
+    """The tables in which what was erased stands, in words; what came in since of a linked account is none of it."""
+    _name_lines(con, scope)
+    con.register("erased_names", pl.DataFrame({"name": lines}, {"name": pl.String()}))
+    left = []
+    for table, where in _deletions(scope):
+        since = "" if scope.account_id is None else f" AND {_not_since(table)}"
+        if count := _count(con, f"SELECT count(*) FROM {table.name} WHERE {where}{since}", scope):  # noqa: S608
+            left.append(f"{count} rows of {table.name}")
+    con.unregister("erased_names")
+    return left
+
+
+def still_named(con: duckdb.DuckDBPyConnection, names: Sequence[str], *, in_part: bool) -> set[str]:
+    """Those of some ids that an account or a line in force has, or has as part of its own id."""
+    con.register("sought_names", pl.DataFrame({"name": names}, {"name": pl.String()}))
+    known: set[str] = set()
+    for statement in _NAMED:
+        known |= {name for (name,) in con.execute(statement).fetchall()}
+    if in_part and 0 < len(set(names) - known) <= _SUBSTRINGS_SOUGHT:
+        for statement in _PART_OF_NAME:
+            known |= {name for (name,) in con.execute(statement).fetchall()}
+    con.unregister("sought_names")
+    return known
+
+
+def admitted(
+    con: duckdb.DuckDBPyConnection,
+    admission: Admission,
+    linked: Sequence[Account],
+    lines: pl.DataFrame,
+    unreadable: pl.DataFrame,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the read rows without those that were erased since their account was linked, or are older than is kept.
+
+    Raises:
+        WarehouseError: something was erased under a key that this home does not have.
+    """
+    if lines.is_empty() and unreadable.is_empty():
+        return lines, unreadable
+    firsts = pl.DataFrame(
+        [(each.account_id, _first_day(con, admission, each)) for each in linked],
+        {"account_id": pl.String(), "first_day": pl.Date()},
+        orient="row",
+    )
+    recent = pl.col("first_day").is_null() | (pl.col("day") >= pl.col("first_day"))
+    kept = lines.join(firsts, on="account_id", maintain_order="left").filter(recent).drop("first_day")
+    if _nothing_erased(con):
+        return kept, unreadable
+    key = _checked_key(con, admission)
+    return (
+        _without(con, key, linked, kept, "line", "transaction_id"),
+        _without(con, key, linked, unreadable, "payload", "payload_hash"),
+    )
+
+
+def clear_consented(con: duckdb.DuckDBPyConnection, admission: Admission, linked: Sequence[Account]) -> None:
+    """Forget what was erased of accounts before their holders consented anew."""
+    if _nothing_erased(con):
+        return
+    key = _checked_key(con, admission)
+    linked_at = [(account_hash(key, each.account_id), each.linked_at) for each in linked]
+    con.register("consents", pl.DataFrame(linked_at, {"account_hash": pl.String(), "linked_at": _UTC}, orient="row"))
+    if con.execute(f"SELECT 1 {_CONSENTED} LIMIT 1").fetchone():
+        con.execute(f"DELETE {_CONSENTED}")
+    con.unregister("consents")
+
+
+def _without(
+    con: duckdb.DuckDBPyConnection, key: bytes, linked: Sequence[Account], rows: pl.DataFrame, kind: str, column: str
+) -> pl.DataFrame:
+    """The rows but for those whose hash is among those erased since their account was linked."""
+    accounts = {account_hash(key, each.account_id): each for each in linked}
+    known = con.execute(
+        "SELECT DISTINCT account_hash FROM erased_lines WHERE account_hash IN (SELECT unnest($accounts))",
+        {"accounts": list(accounts)},
+    ).fetchall()
+    affected = {accounts[account].account_id: (account, accounts[account].linked_at) for (account,) in known}
+    hashed = [
+        (place, *affected[account], _digest(key, kind, account, name))
+        for place, (account, name) in enumerate(rows.select("account_id", column).iter_rows())
+        if account in affected
+    ]
+    if not hashed:
+        return rows
+    names = {"place": pl.UInt32(), "account_hash": pl.String(), "linked_at": _UTC, "line_hash": pl.String()}
+    con.register("hashed_rows", pl.DataFrame(hashed, names, orient="row"))
+    found = con.execute(_ERASED_SINCE).pl()
+    con.unregister("hashed_rows")
+    return rows.with_row_index("place").join(found, on="place", how="anti", maintain_order="left").drop("place")
+
+
+def _nothing_erased(con: duckdb.DuckDBPyConnection) -> bool:
+    return con.execute("SELECT 1 FROM erased_lines LIMIT 1").fetchone() is None
+
+
+def _checked_key(con: duckdb.DuckDBPyConnection, admission: Admission) -> bytes:
+    key = admission.key()
+    if con.execute("SELECT 1 FROM erased_lines WHERE key_mark <> ? LIMIT 1", [key_mark(key)]).fetchone():
+        message = (
+            "lines were erased under another key than this home's, so it cannot be told which must not come back. "
+            "Copy erasure/key from the home that erased them (or from its backup) to this one."
+        )
+        raise WarehouseError(message)
+    return key
+
+
+def _first_day(con: duckdb.DuckDBPyConnection, admission: Admission, account: Account) -> date | None:
+    row = con.execute(
+        "SELECT max(before) FROM erased_days WHERE erased_at >= coalesce(?, erased_at)", [account.linked_at]
+    ).fetchone()
+    known = [day for day in (admission.first_day, row[0] if row else None) if day is not None]
+    return max(known, default=None)
+
+
+def key_mark(key: bytes) -> str:
+    """What tells keys apart without telling them."""
+    return hashlib.sha256(b"mark\x1f" + key).hexdigest()[:8]
+
+
+def _digest(key: bytes, *parts: str) -> str:
+    return hashlib.blake2b("\x1f".join(parts).encode(), key=key, digest_size=16).hexdigest()
+
+
+def _name_lines(con: duckdb.DuckDBPyConnection, scope: Scope) -> None:
+    """Gather the lines in scope in `erasing_lines`: the snapshot that everything that follows goes by."""
+    where = "account_id = $account" if scope.account_id is not None else "day < $before"
+    statement = _LINES.format(where=where)
+    con.execute(statement, _values(scope, statement))
+
+
+def _remember(con: duckdb.DuckDBPyConnection, request: Request) -> None:
+    """Keep the hashes of what is erased: of quarantined rows, and of an account's lines.
+
+    Lines that retention erases are known by their day.
+    """
+    scope = request.scope
+    where = "account_id = $account" if scope.account_id is not None else _quarantined_before()
+    rows = con.execute(_PAYLOADS.format(where=where), _values(scope, where)).fetchall()
+    hashed = [("payload", *row) for row in rows]
+    if scope.before is None:
+        lines = con.execute("SELECT DISTINCT account_id, transaction_id FROM erasing_lines").fetchall()
+        hashed += [("line", *row) for row in lines]
+    else:
+        con.execute("DELETE FROM erased_days WHERE before <= ?", [scope.before])
+        con.execute("INSERT INTO erased_days VALUES (?, ?)", [scope.before, request.requested_at])
+    if not hashed:
+        return
+    key, mark = request.key, key_mark(request.key)
+    frame = pl.DataFrame(
+        [
+            (account_hash(key, account), _digest(key, kind, account, name), mark, request.requested_at)
+            for kind, account, name in hashed
+        ],
+        {"account_hash": pl.String(), "line_hash": pl.String(), "key_mark": pl.String(), "erased_at": _UTC},
+        orient="row",
+    )
+    con.register("newly_erased", frame.sort("account_hash", "line_hash"))
+    con.execute("INSERT INTO erased_lines SELECT * FROM newly_erased")
+    con.unregister("newly_erased")
+
+
+def _quarantined_before() -> str:
+    (table,) = (table for table in ERASABLE if table.name == "quarantine")
+    return f"{table.day} < $before"
+
+
+def _deletions(scope: Scope) -> list[tuple[Table, str]]:
+    """The tables that are deleted from, each with the condition of what goes."""
+    found = [(table, _condition(table, scope)) for table in ERASABLE]
+    return [(table, f"({where}) AND NOT coalesce({_stays(table)}, FALSE)") for table, where in found if where]
+
+
+def _stays(table: Table) -> str:
+    """What stays whatever is erased: such as the row of a linked account, once it is emptied."""
+    if table.emptied:
+        empty = " AND ".join(f"{column} IS NULL" for column in table.emptied)
+        return f"(status = 'linked' AND {empty})"
+    return f"({table.stays or 'FALSE'})"
+
+
+def _condition(table: Table, scope: Scope) -> str | None:
+    if scope.account_id is not None:
+        if table.mentions:
+            return f"contains({table.mentions}, $account)"
+        return f"{table.account} = $account"
+    if table.day:
+        return f"{table.day} < $before"
+    if table.line:
+        return "(account_id, transaction_id) IN (SELECT (account_id, transaction_id) FROM erasing_lines)"
+    return None
+
+
+def _not_since(table: Table) -> str:
+    """What tells rows that were erased from those that came in afterwards."""
+    if "transaction_id" in table.personal:
+        return "transaction_id IN (SELECT name FROM erased_names)"
+    return "account_id NOT IN (SELECT account_id FROM accounts WHERE status = 'linked')"
+
+
+def _delete(con: duckdb.DuckDBPyConnection, table: Table, where: str, scope: Scope) -> int:
+    """Delete from one table; the row of an account that is still linked is emptied instead."""
+    if table.emptied:
+        sets = ", ".join(f"{column} = NULL" for column in table.emptied)
+        emptied = _count(con, f"UPDATE {table.name} SET {sets} WHERE {where} AND status = 'linked'", scope)  # noqa: S608
+        return emptied + _count(con, f"DELETE FROM {table.name} WHERE {where} AND status <> 'linked'", scope)  # noqa: S608
+    return _count(con, f"DELETE FROM {table.name} WHERE {where}", scope)  # noqa: S608 - the map's own names
+
+
+def _count(con: duckdb.DuckDBPyConnection, statement: str, scope: Scope) -> int:
+    row = con.execute(statement, _values(scope, statement)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _values(scope: Scope, statement: str) -> dict[str, object]:
+    values: dict[str, object] = {"account": scope.account_id, "before": scope.before}
+    return {name: value for name, value in values.items() if f"${name}" in statement}
+
+
+def _tenant(con: duckdb.DuckDBPyConnection) -> tuple[str | None, str | None]:
+    """The tenant of what is erased, where it is one."""
+    rows = con.execute("SELECT DISTINCT organization_id, environment FROM erasing_lines").fetchall()
+    return rows[0] if len(rows) == 1 else (None, None)
+
+
+def _shape(con: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+    """How a table's rows are counted: by tenant and day where it has them."""
+    columns = {*table.personal, *table.others}
+    naira = {"amount", "currency"} <= columns
+    return {
+        "table": table.name,
+        "organization": "organization_id" if "organization_id" in columns else "CAST(NULL AS VARCHAR)",
+        "environment": "environment" if "environment" in columns else "CAST(NULL AS VARCHAR)",
+        "day": table.day or "CAST(NULL AS DATE)",
+        "amount": _NAIRA if naira else "CAST(NULL AS BIGINT)",
+    }
+
+
+_UTC = pl.Datetime("us", "UTC")
+_SUBSTRINGS_SOUGHT = 200
+_ID_COLUMNS = [
+    (table.name, column)
+    for table in ERASABLE
+    for column in ("account_id", "transaction_id")
+    if column in {*table.personal, *table.others}
+]
+_NAMED = [
+    f"SELECT name FROM sought_names SEMI JOIN {table} AS t ON t.{column} = name"  # noqa: S608 - the map's own names
+    for table, column in _ID_COLUMNS
+]
+_PART_OF_NAME = [
+    f"""SELECT name FROM sought_names
+    SEMI JOIN (SELECT DISTINCT {column} AS id FROM {table}) AS t ON contains(t.id, name)"""  # noqa: S608 - as above
+    for table, column in _ID_COLUMNS
+]
+_CONSENTED = """
+FROM erased_lines WHERE EXISTS (
+    SELECT 1 FROM consents AS c
+    WHERE c.account_hash = erased_lines.account_hash AND erased_lines.erased_at < c.linked_at
+)
+"""
+_ERASED_SINCE = """
+SELECT DISTINCT h.place FROM hashed_rows AS h JOIN erased_lines AS e USING (account_hash, line_hash)
+WHERE h.linked_at IS NULL OR e.erased_at >= h.linked_at
+"""
+_LINES = """
+CREATE OR REPLACE TEMP TABLE erasing_lines AS
+SELECT organization_id, environment, account_id, transaction_id FROM transactions WHERE {where}
+"""
+_PAYLOADS = "SELECT DISTINCT account_id, payload_hash FROM quarantine WHERE {where}"
+_NAIRA = (
+    "CAST(sum(amount) FILTER (coalesce(currency, "
+    "(SELECT a.currency FROM accounts AS a WHERE a.account_id = gone.account_id), 'NGN') = 'NGN') AS BIGINT)"
+)
+_PREVIEW = """
+SELECT '{table}' AS "table", {organization} AS organization_id, {environment} AS environment, {day} AS day,
+    count(*) AS rows, {amount} AS amount
+FROM {table} AS gone WHERE {where} GROUP BY ALL
+"""

@@ -1,0 +1,284 @@
+"""Erasure as people get it: a home with lines of several accounts, one of which goes, and every byte looked at."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sqlite3
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from pipelines.retention import Erased, erase_account, preview, purge_expired
+from resources.clock import FixedClock
+from resources.erasure_home import erasure_key
+from resources.remnants import search
+from resources.settings import Settings
+from resources.warehouse import accounts, transactions
+from resources.warehouse.accounts import AccountState
+from resources.warehouse.connection import Warehouse
+from resources.warehouse.erasures import Admission, Scope
+from rules.transactions import normalise_all
+from tests.resources.warehouse.homes import warehouse_in
+
+NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
+GOING, STAYING = "acc-going-0001", "acc-staying-0002"
+CANARY = "CanaryGoing"
+"""Part of every text and id of the lines that go."""
+
+
+@dataclass
+class Home:
+    folder: Path
+    warehouse: Warehouse
+    settings: Settings
+
+    def erase(self, account: str = GOING) -> list[Erased]:
+        return erase_account(self.warehouse, self.settings, FixedClock(NOW), account, run_id="test")
+
+    def purge(self, now: datetime = NOW) -> list[Erased]:
+        return purge_expired(self.warehouse, self.settings, FixedClock(now), run_id="test")
+
+    def count(self, sql: str) -> int:
+        with self.warehouse.read() as con:
+            row = con.execute(sql).fetchone()
+        return int(row[0]) if row else 0
+
+    def write(self, work: Callable[[duckdb.DuckDBPyConnection], object]) -> None:
+        self.warehouse.write(work, run_id="test", note="")
+
+    def sync(self, account: str, rows: list[dict[str, object]], retention_days: int | None = None) -> int:
+        """What a sync does with rows that it has read; how many were new."""
+        with self.warehouse.read() as con:
+            found = accounts.find(con, account)
+        assert found is not None
+        read = normalise_all([(found.key, rows)], NOW, "run")
+        first = None if retention_days is None else NOW.date() - timedelta(days=retention_days)
+        admission = Admission(lambda: erasure_key(self.folder), first)
+        done = self.warehouse.write(
+            lambda con: transactions.merge_batch(
+                con, read.transactions, read.quarantine, [AccountState(account)], touch_id="t", admission=admission
+            ),
+            run_id="run",
+            note="sync",
+        )
+        return done[account].imported if account in done else 0
+
+
+def row(account: str, number: int, day: date) -> dict[str, object]:
+    word = CANARY if account == GOING else "Plain"
+    return {
+        "id": f"{word}-tx-{number:06}",
+        "narration": f"{word} narration {number}",
+        "amount": 100_000 + number,
+        "type": "credit",
+        "date": f"{day}T10:00:00.000Z",
+        "counterparty": f"{word} Person {number}",
+    }
+
+
+DAYS = [date(2026, 1, 5) + timedelta(days=step) for step in range(0, 75, 3)]
+ROWS = {account: [row(account, number, day) for number, day in enumerate(DAYS)] for account in (GOING, STAYING)}
+
+
+def fill(home: Home) -> None:
+    for account in (GOING, STAYING):
+        home.write(lambda con, account=account: accounts.link(con, account, "org", "sandbox", now=NOW))
+        home.write(
+            lambda con, account=account: con.execute(
+                "UPDATE accounts SET holder = ? WHERE account_id = ?",
+                [f"{CANARY} Holder" if account == GOING else "Plain Holder", account],
+            )
+        )
+        home.sync(
+            account, [*ROWS[account], {"id": f"{account}-bad", "narration": f"{CANARY if account == GOING else ''}"}]
+        )
+        for copy in COPIES:
+            home.write(lambda con, copy=copy, account=account: con.execute(copy, {"account": account}))
+
+
+COPIES = (
+    "INSERT INTO transaction_versions SELECT * FROM transactions WHERE account_id = $account",
+    """INSERT INTO decisions (organization_id, environment, account_id, transaction_id, day, version, outcome,
+        counterparty, business_term)
+    SELECT organization_id, environment, account_id, transaction_id, day, 1, 'rejected', counterparty, narration
+    FROM transactions WHERE account_id = $account""",
+    """INSERT INTO superseded_decisions BY NAME
+    SELECT *, now() AS superseded_at FROM decisions WHERE account_id = $account""",
+    """INSERT INTO drafts (draft_id, status, account_id, transaction_id, day, amount, buyer_name, document)
+    SELECT md5(transaction_id), CASE amount WHEN 100003 THEN 'SIGNED' ELSE 'DRAFT' END, account_id, transaction_id, day,
+        amount, counterparty, json_object('name', counterparty)
+    FROM transactions WHERE account_id = $account AND amount < 100006""",
+    """INSERT INTO rejections (account_id, transaction_id, day)
+    SELECT account_id, transaction_id, day FROM transactions WHERE account_id = $account""",
+    """INSERT INTO monitoring_events (event_id, account_id, transaction_id, day)
+    SELECT md5(transaction_id), account_id, transaction_id, day FROM transactions WHERE account_id = $account""",
+    """INSERT INTO labels (account_id, transaction_id, label)
+    SELECT account_id, transaction_id, 'business' FROM transactions WHERE account_id = $account""",
+    """INSERT INTO settlements (settlement_id, account_id, transaction_id, day, deductions)
+    SELECT md5(transaction_id), account_id, transaction_id, day, narration
+    FROM transactions WHERE account_id = $account""",
+    """INSERT INTO list_entries (entry_id, account_id, value)
+    SELECT md5(account_id), account_id, max(counterparty) FROM transactions WHERE account_id = $account GROUP BY ALL""",
+    """INSERT INTO income_streams (account_id, last_income_description, received_at)
+    SELECT account_id, max(narration), TIMESTAMPTZ '2026-03-19 10:00:00+00'
+    FROM transactions WHERE account_id = $account GROUP BY ALL""",
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    folder = tmp_path / "home"
+    made = Home(folder, warehouse_in(folder), Settings(kobosift_home=folder, mono_data_retention_days=30))
+    fill(made)
+    yield made
+    made.warehouse.close()
+
+
+def unsigned_canaries(home: Home) -> list[str]:
+    """Where a byte of the lines that go is found, that is no signed invoice's."""
+    needles = [
+        f"{CANARY} narration",
+        f"{CANARY} Holder",
+        *(f"{CANARY}-tx-{number:06}" for number in range(25) if number != 3),
+    ]
+    return [found.path for found in search([home.folder], needles)]
+
+
+def test_an_erased_account_is_in_no_byte_below_the_home(home: Home) -> None:
+    assert unsigned_canaries(home)
+    (done,) = home.erase()
+    assert done.proved, done.remnants
+    assert done.counts["transactions"] == len(DAYS)
+    assert set(done.counts) >= {"quarantine", "labels", "drafts", "superseded_decisions", "list_entries", "accounts"}
+    assert unsigned_canaries(home) == []
+    assert home.count("SELECT count(*) FROM audit.outcomes") == len(DAYS)
+    assert home.count("SELECT count(*) FROM erasures WHERE proved AND finished_at IS NOT NULL") == 1
+    assert home.erase() == []
+
+
+def test_a_signed_invoice_stays_with_its_id_amount_and_document(home: Home) -> None:
+    home.erase()
+    with home.warehouse.read() as con:
+        kept = con.execute(
+            "SELECT transaction_id, amount, document FROM drafts WHERE account_id = ?", [GOING]
+        ).fetchall()
+    assert kept == [(f"{CANARY}-tx-000003", 100_003, json.dumps({"name": f"{CANARY} Person 3"}, separators=(",", ":")))]
+    assert [found.path for found in search([home.folder], [f"{CANARY} narration 3"])] == []
+
+
+def test_what_was_erased_does_not_come_back_until_consent_is_given_anew(home: Home) -> None:
+    home.erase()
+    again = [*ROWS[GOING], {"id": "bad"}, row(GOING, 900, DAYS[-1])]
+    assert home.sync(GOING, again) == 1, "only the line that was never there"
+    home.write(lambda con: accounts.unlink(con, GOING, now=NOW))
+    home.write(lambda con: accounts.link(con, GOING, "org", "sandbox", now=NOW + timedelta(minutes=1)))
+    assert home.sync(GOING, again) == len(DAYS)
+    assert home.count("SELECT count(*) FROM erased_lines") == 0
+
+
+def test_retention_goes_by_booked_day_in_lagos_and_its_lines_stay_away(home: Home) -> None:
+    first_kept = date(2026, 2, 18)
+    expired = [day for day in DAYS if day < first_kept]
+    midnight = datetime(2026, 3, 19, 23, 30, tzinfo=UTC)  # the 20th in Lagos
+    (done,) = home.purge(midnight)
+    assert done.proved, done.remnants
+    assert done.counts["transactions"] == done.counts["labels"] == 2 * len(expired)
+    assert home.count("SELECT count(*) FROM transactions WHERE day < '2026-02-18'") == 0
+    assert home.count("SELECT count(*) FROM transactions") == 2 * (len(DAYS) - len(expired))
+    gone = [f"{CANARY} narration {number}\0" for number in range(len(expired))]
+    assert (
+        search([home.folder], [*gone, *(f"{CANARY}-tx-{number:06}" for number in range(len(expired)) if number != 3)])
+        == []
+    )
+    assert home.sync(GOING, ROWS[GOING]) == 0
+    assert home.purge(midnight) == []
+
+
+def test_a_line_older_than_is_kept_does_not_come_in_at_all(home: Home) -> None:
+    old = [row(STAYING, 700 + number, NOW.date() - timedelta(days=number)) for number in (10, 11, 12)]
+    assert home.sync(STAYING, old, retention_days=11) == 2
+
+
+def test_a_dry_run_tells_counts_and_naira_and_changes_nothing(home: Home) -> None:
+    before = home.count("SELECT max(snapshot_id) FROM ducklake_snapshots('kobosift')")
+    told = preview(home.warehouse, Scope(account_id=GOING))
+    lines = told.filter(pl.col("table") == "transactions")
+    assert lines["rows"].sum() == len(DAYS)
+    assert lines["amount"].sum() == sum(100_000 + number for number in range(len(DAYS)))
+    assert set(lines["day"]) == set(DAYS)
+    assert home.count("SELECT max(snapshot_id) FROM ducklake_snapshots('kobosift')") == before
+
+
+def test_without_a_retention_nothing_expires(home: Home) -> None:
+    home.settings = Settings(kobosift_home=home.folder)
+    assert home.purge() == []
+    assert home.count("SELECT count(*) FROM transactions") == 2 * len(DAYS)
+
+
+ID = f"{CANARY}-tx-000007"
+
+
+def in_text(folder: Path) -> Path:
+    path = folder / "logs" / "faults.log"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"one line\nanother of {ID}\n")
+    return path
+
+
+def in_landing(folder: Path) -> Path:
+    path = folder / "landing" / "webhooks" / "0001.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"data": {"account": GOING, "id": ID.replace("C", "\\u0043", 1)}}).replace("\\\\", "\\"))
+    return path
+
+
+def in_parquet(folder: Path) -> Path:
+    path = folder / "exports" / "outcomes.parquet"
+    path.parent.mkdir()
+    pl.DataFrame({"tags": [["a"], [ID]], "n": [1, 2]}).write_parquet(path, compression="zstd")
+    return path
+
+
+def in_a_sheet(folder: Path) -> Path:
+    path = folder / "outcomes.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as pack:
+        pack.writestr("sheet1.xml", f"<v>{ID}</v>")
+    return path
+
+
+def in_gzip(folder: Path) -> Path:
+    path = folder / "logs" / "old.gz"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(gzip.compress(f"said {ID}".encode()))
+    return path
+
+
+def in_dagster(folder: Path) -> Path:
+    path = folder / "dagster" / "history" / "runs" / "run.db"
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as con:
+        con.execute("PRAGMA journal_mode = WAL")
+        con.execute("CREATE TABLE event_logs (id INTEGER PRIMARY KEY, event TEXT)")
+        con.executemany("INSERT INTO event_logs (event) VALUES (?)", [("fine",), (f"failed at {ID}" + "x" * 9_000,)])
+    return path
+
+
+@pytest.mark.parametrize("plant", [in_text, in_landing, in_parquet, in_a_sheet, in_gzip, in_dagster])
+def test_what_lies_beside_the_warehouse_goes_too(home: Home, plant: Callable[[Path], Path]) -> None:
+    planted = plant(home.folder)
+    assert str(planted) in [found.path for found in search([home.folder], [ID])]
+    (done,) = home.erase()
+    assert done.proved, done.remnants
+    assert [found.path for found in search([home.folder], [ID])] == []
+    if plant is in_parquet:
+        assert pl.read_parquet(planted)["n"].to_list() == [1]
+    if plant is in_text:
+        assert planted.read_text() == "one line\n"
