@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 SIGNED = "status = 'SIGNED'"
 _OF_SIGNED = "draft_id IN (SELECT draft_id FROM drafts WHERE status = 'SIGNED')"
+_DRAFT_GONE = "draft_id NOT IN (SELECT draft_id FROM drafts)"
 _IDS = ("organization_id", "environment", "account_id", "transaction_id")
 
 
@@ -38,6 +39,8 @@ class Table:
     """Whether rows are found by account and transaction id where there is no day."""
     mentions: str | None = None
     """A text that may mention an account or a line: rows go where it does."""
+    follows: str | None = None
+    """SQL for rows that go in retention because what they belong to went: for tables without a day."""
     stays: str | None = None
     """SQL for the rows that stay whatever is erased."""
     emptied: tuple[str, ...] = ()
@@ -267,6 +270,60 @@ TABLES = (
         others=("received_at",),
         account="account_id",
         day=_lagos_day("received_at"),
+    ),
+    Table(
+        "consents",
+        "who consented to what account, when",
+        personal=("organization_id", "environment", "account_id"),
+        others=("given_at", "exchanged_by"),
+        account="account_id",
+    ),
+    Table(
+        "draft_additions",
+        "what a person added to a draft; of signed ones it stays",
+        personal=("organization_id", "environment", "account_id", "draft_id", "fields"),
+        others=("filled", "updated_at"),
+        account="account_id",
+        follows=_DRAFT_GONE,
+        stays=_OF_SIGNED,
+    ),
+    Table(
+        "draft_log",
+        "who did what with a draft, by the names of fields; of signed ones it stays",
+        personal=("organization_id", "environment", "account_id", "draft_id"),
+        others=("step", "status_before", "status_after", "fields", "taken_by", "taken_at", "trace_id"),
+        account="account_id",
+        follows=_DRAFT_GONE,
+        stays=_OF_SIGNED,
+    ),
+    Table(
+        "signatures",
+        "signed documents: the books' own records, which stay whole",
+        personal=(*_IDS, "draft_id", "document", "qr"),
+        others=("irn", "signer", "signed_at", "signed_by"),
+        account="account_id",
+        stays="TRUE",
+    ),
+    Table(
+        "answers",
+        "answers to repeat for a day, which may tell of an account",
+        personal=("body",),
+        others=("token_id", "route", "idempotency_key", "request_hash", "status", "answered_at"),
+        day=_lagos_day("answered_at"),
+        mentions="body",
+    ),
+    Table(
+        "tokens",
+        "nothing of an account: who may speak to the gateway, by the hash of a token",
+        others=(
+            "token_id",
+            "token_hash",
+            "role",
+            "organization_id",
+            "environment",
+            "created_at",
+            "revoked_at",
+        ),
     ),
     Table(
         "touched_days",

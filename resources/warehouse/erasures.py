@@ -301,11 +301,13 @@ def _condition(table: Table, scope: Scope) -> str | None:
         return f"{table.day} < $before"
     if table.line:
         return "(account_id, transaction_id) IN (SELECT (account_id, transaction_id) FROM erasing_lines)"
-    return None
+    return table.follows
 
 
 def _not_since(table: Table) -> str:
     """What tells rows that were erased from those that came in afterwards."""
+    if table.account is None:
+        return "TRUE"
     if "transaction_id" in table.personal:
         return "transaction_id IN (SELECT name FROM erased_names)"
     return "account_id NOT IN (SELECT account_id FROM accounts WHERE status = 'linked')"
