@@ -19,7 +19,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from resources.errors import WarehouseError
-from resources.warehouse.erasures import Request, Scope
+from resources.warehouse.erasures import Admission, Request, Scope
 
 _KEY_BYTES = 32
 _LOCK_SECONDS = 600
@@ -55,6 +55,16 @@ def erasure_key(home: Path) -> bytes:
     if len(key) != _KEY_BYTES:
         raise WarehouseError(f"the key of erasures {path} is damaged: bring it back from a backup.")
     return key
+
+
+def admission(home: Path, first_day: date | None = None) -> Admission:
+    """What may come into the warehouse of this home.
+
+    Args:
+        home: where the key is.
+        first_day: the first booked day that is kept; left out, retention counts as far as it has erased.
+    """
+    return Admission(lambda: erasure_key(home), first_day)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import duckdb
 import polars as pl
 
 from resources.clock import Clock
+from resources.erasure_home import admission
 from resources.errors import (
     AccountNotFound,
     BadResponse,
@@ -32,6 +33,7 @@ from resources.warehouse import account_facts, accounts
 from resources.warehouse.account_facts import Identity
 from resources.warehouse.accounts import Account, AccountState
 from resources.warehouse.connection import Warehouse
+from resources.warehouse.erasures import Admission
 from resources.warehouse.transactions import merge_batch
 from rules.money import SPELLINGS
 from rules.transactions import QUARANTINE_SCHEMA, TRANSACTION_SCHEMA
@@ -93,7 +95,9 @@ async def look_up(
 
     found = await asyncio.gather(*(one(account) for account in chosen))
     new = await asyncio.to_thread(
-        lambda: warehouse.write(lambda con: _keep(con, found, clock, run_id), run_id=run_id, note="look up")
+        lambda: warehouse.write(
+            lambda con: _keep(con, found, clock, run_id, admission(warehouse.home)), run_id=run_id, note="look up"
+        )
     )
     return _report(found, new)
 
@@ -168,14 +172,16 @@ def _identity(document: Mapping[str, object]) -> Identity | None:
     )
 
 
-def _keep(con: duckdb.DuckDBPyConnection, found: Sequence[_Found], clock: Clock, run_id: str) -> int:
+def _keep(
+    con: duckdb.DuckDBPyConnection, found: Sequence[_Found], clock: Clock, run_id: str, admission: Admission
+) -> int:
     """Write what was found of accounts that are still linked; how many records of income were new."""
     now, new = clock.now(), 0
     linked = {account.account_id for account in accounts.listed(con, linked_only=True)}
     found = [each for each in found if each.account.account_id in linked]
     states = [AccountState(each.account.account_id, details=each.reading.details) for each in found if each.reading]
     lines, unreadable = pl.DataFrame(schema=TRANSACTION_SCHEMA), pl.DataFrame(schema=QUARANTINE_SCHEMA)
-    merge_batch(con, lines, unreadable, states, touch_id=f"{run_id}/look-up")
+    merge_batch(con, lines, unreadable, states, touch_id=f"{run_id}/look-up", admission=admission)
     for each in found:
         key = each.account.key
         if each.balance is not None:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from resources.batches import ROWS_A_COMMIT, Batches, Piece
 from resources.clock import Clock
-from resources.erasure_home import erasure_key
+from resources.erasure_home import admission
 from resources.errors import ConfigurationError, KobosiftError, NotReady, ReauthorisationRequired
 from resources.mono.bodies import FAILED, PARTIAL, PROCESSING, UNAVAILABLE, AccountReading, Page
 from resources.mono.client import MonoClient
@@ -25,7 +25,6 @@ from resources.mono.walk import walk
 from resources.settings import Settings
 from resources.warehouse.accounts import Account, AccountState
 from resources.warehouse.connection import Warehouse
-from resources.warehouse.erasures import Admission
 from resources.warehouse.transactions import Merged
 from rules.retention import first_day_kept
 from rules.transactions import LAGOS
@@ -146,8 +145,8 @@ async def sync(
     last = options.end or _today(clock)
     if options.start is not None and last < options.start:
         raise ConfigurationError(f"The range of days ends ({last}) before it starts ({options.start}).")
-    admission = Admission(lambda: erasure_key(warehouse.home), first_day_kept(options.retention_days, clock.now()))
-    batches = Batches(warehouse, clock, run_id, admission)
+    first_day = first_day_kept(options.retention_days, clock.now())
+    batches = Batches(warehouse, clock, run_id, admission(warehouse.home, first_day))
     work = _Sync(client, clock, options, batches, progress or _Unnoticed(), sleep)
     try:
         async with asyncio.TaskGroup() as group:

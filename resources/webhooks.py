@@ -23,6 +23,7 @@ import duckdb
 import polars as pl
 
 from resources.clock import Clock
+from resources.erasure_home import admission
 from resources.errors import ConfigurationError, UpstreamError
 from resources.landed import LandedEvent, LandingFolder, UnreadableFileError, arrival
 from resources.mono.events import Ask, Event, event_of
@@ -31,6 +32,7 @@ from resources.sync import SyncReport
 from resources.warehouse import account_facts, accounts, webhook_events
 from resources.warehouse.accounts import LINKED, Account, AccountState
 from resources.warehouse.connection import Warehouse
+from resources.warehouse.erasures import Admission
 from resources.warehouse.transactions import merge_batch
 from resources.warehouse.webhook_events import Record
 from rules.transactions import canonical_json, normalise_all, payload_hash
@@ -124,7 +126,9 @@ def take_in(
     if not arrived:
         return LandedReport()
     records = warehouse.write(
-        lambda con: _Batch(con, app_id, clock.now(), run_id).apply(arrived), run_id=run_id, note="webhooks"
+        lambda con: _Batch(con, app_id, clock.now(), run_id, admission(warehouse.home)).apply(arrived),
+        run_id=run_id,
+        note="webhooks",
     )
     waiting = {key: record for key, record in records.items() if record.processed_at is None}
     ends = _pulled(warehouse, pull, waiting)
@@ -159,8 +163,10 @@ def _told(path: Path, landed: LandedEvent) -> _Arrived:
 class _Batch:
     """The events of one commit; made anew for each attempt at it."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, app_id: str | None, now: datetime, run_id: str) -> None:
-        self.con, self.app_id, self.now, self.run_id = con, app_id, now, run_id
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, app_id: str | None, now: datetime, run_id: str, admission: Admission
+    ) -> None:
+        self.con, self.app_id, self.now, self.run_id, self.admission = con, app_id, now, run_id, admission
         self.accounts = {account.account_id: account for account in accounts.listed(con)}
         self.lines: list[tuple[_Arrived, Account]] = []
         self.ends: dict[str, tuple[Outcome, str | None]] = {}
@@ -244,7 +250,8 @@ class _Batch:
         standing = _standing(self.con, lines)
         newer = lines.join(standing.filter("newer"), on=_PAYLOAD, how="semi", maintain_order="left")
         states = [AccountState(account_id) for account_id in sorted({account.account_id for _, account in self.lines})]
-        merge_batch(self.con, newer, read.quarantine, states, touch_id=f"{self.run_id}/webhooks")
+        touch_id = f"{self.run_id}/webhooks"
+        merge_batch(self.con, newer, read.quarantine, states, touch_id=touch_id, admission=self.admission)
         self._end_lines(told, standing, read.quarantine)
 
     def _by_payload(self) -> pl.DataFrame:
