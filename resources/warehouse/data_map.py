@@ -105,6 +105,19 @@ _DECIDED_BY = (
     "trace_id",
 )
 
+_SETTLED = (
+    "settlement_id",
+    "day",
+    "invoice_id",
+    "invoice_number",
+    "proposal",
+    "allocated",
+    "deducted",
+    "deductions",
+    "difference",
+)
+_SETTLED_BY = ("strategy", "status", "decided_at", "policy_hash", "pack_version", "trace_id", "decided_by")
+
 TABLES = (
     Table(
         "accounts",
@@ -232,19 +245,42 @@ TABLES = (
     Table(
         "settlements",
         "which line paid which invoice",
-        personal=(
-            *_IDS,
-            "settlement_id",
-            "day",
-            "invoice_id",
-            "invoice_number",
-            "allocated",
-            "deductions",
-            "difference",
-        ),
-        others=("strategy", "status", "decided_at"),
+        personal=(*_IDS, *_SETTLED),
+        others=_SETTLED_BY,
         account="account_id",
         day="day",
+    ),
+    Table(
+        "superseded_settlements",
+        "which line was said to pay which invoice before",
+        personal=(*_IDS, *_SETTLED),
+        others=(*_SETTLED_BY, "superseded_at"),
+        account="account_id",
+        day="day",
+    ),
+    Table(
+        "settlement_candidates",
+        "which invoices a line does not pay, and why",
+        personal=(*_IDS, "day", "invoice_id", "invoice_number", "why", "gap"),
+        others=("strategy",),
+        account="account_id",
+        day="day",
+    ),
+    Table(
+        "shadow_disagreements",
+        "lines of which a candidate policy says otherwise",
+        personal=(*_IDS, "day", "in_force", "candidate", "candidate_score"),
+        others=("shadow_id", "policy_hash", "candidate_hash", "noted_at", "trace_id"),
+        account="account_id",
+        day="day",
+    ),
+    Table(
+        "overrules",
+        "rejections that a person overruled",
+        personal=(*_IDS, "why"),
+        others=("overrule_id", "overruled_by", "overruled_at"),
+        account="account_id",
+        line=True,
     ),
     Table(
         "income_streams",
@@ -379,6 +415,26 @@ TABLES = (
             "occurred_at",
             "delivered_at",
         ),
+    ),
+    Table(
+        "touched_tenants",
+        "nothing of an account: which tenants wait to be settled",
+        others=("touch_id", "organization_id", "environment", "since"),
+    ),
+    Table(
+        "settled_tenants",
+        "nothing of an account: by what a tenant was last settled",
+        others=("organization_id", "environment", "policy_hash", "pack_version", "books_state"),
+    ),
+    Table(
+        "policy_activations",
+        "nothing of an account: who put which policy in force, and why",
+        others=("activation_id", "policy_hash", "activated_by", "why", "activated_at", "replay"),
+    ),
+    Table(
+        "policy_shadows",
+        "nothing of an account: which policy is decided beside the one in force",
+        others=("shadow_id", "policy_hash", "started_by", "started_at", "stopped_at"),
     ),
     Table(
         "tokens",

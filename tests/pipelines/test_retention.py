@@ -237,6 +237,7 @@ def only_by_account(table: Table) -> bool:
 def insert_row(con: duckdb.DuckDBPyConnection, table: str, account: str, mark: str) -> None:
     """One old row with a mark in every text."""
     texts = {"account_id": account, "organization_id": "org", "environment": "sandbox", "status": "unlinked"}
+    texts |= {"transaction_id": f"{mark}-of-one-line", "draft_id": f"{mark}-of-one-draft"}
     values: dict[str, object] = {
         "VARCHAR[]": [mark],
         "DATE": date(2025, 1, 1),
