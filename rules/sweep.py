@@ -38,6 +38,8 @@ _WITHIN_REACH, _OUT_OF_REACH = (
 )
 """Points that are enough whatever a line shows, and points that never are."""
 
+_ROWS_AT_A_TIME = 1_000  # this bounds memory, however many points are scored
+
 _Whole = npt.NDArray[np.int64]
 _Truth = npt.NDArray[np.bool_]
 
@@ -174,14 +176,7 @@ class _Part:
         scored = self._scored()  # point values x combinations of signals
         eligible = np.where(scored, enough == Outcome.ELIGIBLE, short == Outcome.ELIGIBLE)
         is_held = np.where(scored, enough == Outcome.HELD, short == Outcome.HELD)
-        found = np.concatenate(
-            [
-                np.einsum("as,bsm->abm", eligible.astype(np.int64), sums),
-                np.einsum("as,bsm->abm", is_held.astype(np.int64), sums[:, :, :1]),
-            ],
-            axis=2,
-        )
-        return self._spread(found)
+        return self._spread(np.concatenate([_added_up(eligible, sums), _added_up(is_held, sums[:, :, :1])], axis=2))
 
     def _all_shown(self) -> _Whole:
         """Every combination of signals that a value may give a line."""
@@ -229,6 +224,12 @@ class _Part:
         order = list(lengths)
         moved = np.transpose(own, [*np.argsort(order), len(order)])
         return moved.reshape(*(lengths.get(place, 1) for place in range(len(self._knobs))), found.shape[-1])
+
+
+def _added_up(meant: _Truth, sums: _Whole) -> _Whole:
+    """The sums over the combinations that are meant: point values x moved values x measures, some values at a time."""
+    parts = np.array_split(meant, max(1, -(-len(meant) // _ROWS_AT_A_TIME)))
+    return np.concatenate([np.einsum("as,bsm->abm", part.astype(np.int64), sums) for part in parts])
 
 
 def _weights(cells: pl.DataFrame, name: str, label: str | None) -> _Whole:
