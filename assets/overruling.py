@@ -44,8 +44,8 @@ def overrule(
     clock: Clock,
     run_id: str,
     decide: Callable[[], object],
-) -> None:
-    """Take a rejected line for business, as one person says, until it is taken back.
+) -> bool:
+    """Take a rejected line for business, as one person says, until it is taken back; False where it is already.
 
     Args:
         warehouse: read and written.
@@ -63,16 +63,22 @@ def overrule(
     """
     now = clock.now()
 
-    def work(con: duckdb.DuckDBPyConnection) -> None:
+    def work(con: duckdb.DuckDBPyConnection) -> bool:
         line = _line(con, transaction_id, account_id)
+        if overrules.stands(con, line.account_id, line.transaction_id):
+            return False
         _refuse_unliftable(line, policy)
-        said = Overrule(line.organization_id, line.environment, line.account_id, line.transaction_id, by, why)
-        overrules.put(con, said, now)
+        overrules.put(
+            con, Overrule(line.organization_id, line.environment, line.account_id, line.transaction_id, by, why), now
+        )
         labels.take_in(con, _label(line, by), now)
         days.touch(con, _day(line), f"{run_id}/overrule")
+        return True
 
-    warehouse.write(work, run_id=run_id, note="overrule a rejection")
-    decide()
+    said = warehouse.write(work, run_id=run_id, note="overrule a rejection")
+    if said:
+        decide()
+    return said
 
 
 def take_back(

@@ -95,13 +95,12 @@ def overrule(
     from cli.session import begin
 
     session = begin()
-    done = True
     with open_runs(Wishes(), session) as runs:
         decide, run_id = runs.runner.decide_stale, session.command_id
         if undo:
             done = overruling.take_back(session.warehouse, transaction, account, run_id=run_id, decide=decide)
         else:
-            overruling.overrule(
+            done = overruling.overrule(
                 session.warehouse,
                 transaction,
                 account,

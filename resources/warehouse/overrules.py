@@ -28,9 +28,14 @@ class Overrule:
         return "ovr_" + hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
+def stands(con: duckdb.DuckDBPyConnection, account_id: str, transaction_id: str) -> bool:
+    """Whether a line is overruled."""
+    query = "SELECT 1 FROM overrules WHERE account_id = ? AND transaction_id = ?"
+    return con.execute(query, [account_id, transaction_id]).fetchone() is not None
+
+
 def put(con: duckdb.DuckDBPyConnection, overrule: Overrule, now: datetime) -> None:
-    """Keep an overrule in the place of any other of the line."""
-    take_back(con, overrule.account_id, overrule.transaction_id)
+    """Keep an overrule of a line that has none."""
     con.execute(
         "INSERT INTO overrules VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [

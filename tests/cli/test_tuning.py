@@ -244,7 +244,8 @@ def test_a_rejection_is_labelled_or_overruled_at_once(town: Town) -> None:
     gift = town.done("sql", kind, "--json").document[0]["transaction_id"]
     assert town.done("rejections", "overrule", gift, "--by", "ada", "--json").document["changed"] is True
     assert "ovr_" in town.done("explain", gift).out
-    assert town("rejections", "overrule", gift, "--by", "ada").code == 2
+    assert town.done("rejections", "overrule", gift, "--by", "bola", "--json").document["changed"] is False
+    assert town("rejections", "overrule", "nowhere", "--by", "ada").code == 2
     assert "by the rules again" in town.done("rejections", "overrule", gift, "--by", "ada", "--undo").out
     assert town("rejections", "label", "nowhere", "personal", "--by", "ada").code == 2
 
