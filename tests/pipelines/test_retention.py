@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import signal
 import sqlite3
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -27,7 +30,7 @@ from resources.warehouse.connection import Warehouse
 from resources.warehouse.data_map import ERASABLE, Table
 from resources.warehouse.erasures import Admission, Scope
 from rules.transactions import normalise_all
-from tests.resources.warehouse.homes import warehouse_in
+from tests.resources.warehouse.homes import Process, warehouse_in
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 LINKED = NOW - timedelta(days=60)
@@ -318,3 +321,78 @@ def test_what_lies_beside_the_warehouse_goes_too(home: Home, plant: Callable[[Pa
         assert pl.read_parquet(planted)["n"].to_list() == [1]
     if plant is in_text:
         assert planted.read_text() == "one line\n"
+
+
+STEPS = [
+    "resources.warehouse.erasures.erase",
+    "resources.warehouse.compaction.make_physical",
+    "resources.warehouse.compaction._narrow_statistics",
+    "resources.warehouse.compaction._vacuum",
+    "resources.remnants.run_apart",
+    "resources.warehouse.erasures.finish",
+    "pathlib.Path.unlink",
+]
+"""Where a process is killed: each further on than the one before."""
+KILLED = """
+    import os, signal, sys
+    from datetime import datetime, UTC
+    from unittest.mock import patch
+    from pipelines.retention import erase_account
+    from resources.clock import FixedClock
+    from resources.settings import Settings
+    settings = Settings(kobosift_home=home)
+    target, account, moment = sys.stdin.read().split()
+    with patch(target, side_effect=lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)):
+        erase_account(warehouse, settings, FixedClock(datetime.fromisoformat(moment)), account, run_id="killed")
+"""
+
+
+@pytest.mark.slow
+def test_an_erasure_that_is_killed_at_any_step_is_finished_by_the_next_purge(home: Home) -> None:
+    home.warehouse.close()
+    for step in STEPS:
+        with Process(home.folder, KILLED) as child:
+            assert child.told(f"{step} {GOING} {NOW.isoformat()}") == -signal.SIGKILL
+        left = list((home.folder / "erasure" / "pending").iterdir())
+        assert len(left) == 1, step
+        assert home.count("SELECT count(*) FROM audit.outcomes") in (len(DAYS), 2 * len(DAYS)), step
+    home.settings = Settings(kobosift_home=home.folder)
+    (done,) = home.purge()
+    assert done.proved, done.remnants
+    assert unsigned_canaries(home) == []
+    assert list((home.folder / "erasure" / "pending").iterdir()) == []
+    assert home.count("SELECT count(*) FROM erasures WHERE proved") == home.count("SELECT count(*) FROM erasures") == 1
+    assert home.sync(GOING, ROWS[GOING]) == 0
+
+
+def test_readers_are_unharmed_while_an_account_is_erased(home: Home) -> None:
+    seen: set[int] = set()
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            with home.warehouse.read() as con:
+                con.begin()
+                first = con.execute("SELECT count(*), count(narration) FROM transactions").fetchone()
+                second = con.execute("SELECT count(*), count(payload) FROM transactions").fetchone()
+                con.rollback()
+            assert first == second
+            seen.add(first[0] if first else -1)
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        (done,) = home.erase()
+        stop.set()
+        for each in readers:
+            each.result()
+    assert done.proved, done.remnants
+    assert seen <= {len(DAYS), 2 * len(DAYS)}
+    assert len(DAYS) in seen
+
+
+def test_a_remnant_in_a_file_of_the_lake_that_no_one_knows_is_swept(home: Home) -> None:
+    stray = home.folder / "data" / "main" / "transactions" / "stray.parquet"
+    pl.DataFrame({"narration": [f"{CANARY} narration 1"]}).write_parquet(stray)
+    (done,) = home.erase()
+    assert done.proved
+    assert not stray.exists()

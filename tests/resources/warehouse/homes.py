@@ -81,6 +81,11 @@ class Process:
         assert self._child.stdout is not None
         return self._child.stdout.readline().strip()
 
+    def told(self, text: str) -> int:
+        """How it ended after it was told a text."""
+        self._child.communicate(text, timeout=120)
+        return self._child.returncode
+
     def finished(self) -> str:
         """What it printed, once it has ended well."""
         out, err = self._child.communicate(timeout=120)
