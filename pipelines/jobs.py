@@ -17,6 +17,7 @@ from assets.history import BANK_HISTORY
 from assets.ingest import ACCOUNTS, TRANSACTIONS
 from assets.maintenance import MAINTENANCE
 from assets.webhooks import WEBHOOK_EVENTS
+from pipelines.purging import retention
 
 _HOUR = 3600
 
@@ -80,4 +81,8 @@ MAINTAIN = dg.define_asset_job(
     description="Tidy the warehouse: small files merged, old snapshots let go, files nobody needs removed.",
     tags=failure_policy(),
 )
-JOBS = (INGEST, WEBHOOKS, HISTORY, ACCOUNT_DETAILS, DECIDE, CHECK, MAINTAIN)
+RETENTION = retention.to_job(
+    description="Erase what is older than MONO_DATA_RETENTION_DAYS, and finish erasures that were begun.",
+    tags=failure_policy(hours=6),
+)
+JOBS = (INGEST, WEBHOOKS, HISTORY, ACCOUNT_DETAILS, DECIDE, CHECK, MAINTAIN, RETENTION)

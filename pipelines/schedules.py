@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from assets.partitions import DAYS
-from pipelines.jobs import ACCOUNT_DETAILS, INGEST, MAINTAIN
+from pipelines.jobs import ACCOUNT_DETAILS, INGEST, MAINTAIN, RETENTION
 
 LOOKBACK_DAYS = 45
 """Banks post and correct up to a statement's end: once a night, more is read again than by every sync."""
@@ -20,7 +20,7 @@ _LAGOS = DAYS.timezone
 
 def _schedule(
     name: str,
-    job: dg.UnresolvedAssetJobDefinition,
+    job: dg.UnresolvedAssetJobDefinition | dg.JobDefinition,
     cron: str,
     description: str,
     config: Mapping[str, object] | None = None,
@@ -52,6 +52,9 @@ SCHEDULES = (
         ACCOUNT_DETAILS,
         "0 3 * * *",
         "Every night: details and data status, balance, holder and income of each linked account.",
+    ),
+    _schedule(
+        "nightly_retention", RETENTION, "30 3 * * *", "Every night: bank lines that expired go, and are looked for."
     ),
     _schedule("nightly_maintenance", MAINTAIN, "0 4 * * *", "Every night: small files merged, old snapshots let go."),
 )

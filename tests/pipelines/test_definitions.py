@@ -59,7 +59,8 @@ def test_every_check_of_the_warehouse_is_a_check_of_its_table() -> None:
 
 def test_the_jobs_are_these() -> None:
     jobs = {job.name: job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert set(jobs) == {"ingest", "webhooks", "bank_history", "account_details", "decide", "check", "maintenance"}
+    flows = {"ingest", "webhooks", "bank_history", "account_details", "decide"}
+    assert set(jobs) == {*flows, "check", "maintenance", "retention"}
     assert all(job.executor_def.name == "in_process" for job in jobs.values())
     assert all(job.description for job in jobs.values())
 
@@ -76,6 +77,7 @@ def test_schedules_are_off_until_they_are_switched_on_and_tell_lagos_time() -> N
         "hourly_sync",
         "nightly_lookback",
         "nightly_account_details",
+        "nightly_retention",
         "nightly_maintenance",
     }
     for schedule in SCHEDULES:

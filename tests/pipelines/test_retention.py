@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import signal
 import sqlite3
 import threading
@@ -15,10 +16,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import polars as pl
 import pytest
 
+from pipelines.build import build_defs
 from pipelines.retention import Erased, erase_account, preview, purge_expired
 from resources.clock import FixedClock
 from resources.erasure_home import erasure_key
@@ -30,7 +33,7 @@ from resources.warehouse.connection import Warehouse
 from resources.warehouse.data_map import ERASABLE, Table
 from resources.warehouse.erasures import Admission, Scope
 from rules.transactions import normalise_all
-from tests.resources.warehouse.homes import Process, warehouse_in
+from tests.resources.warehouse.homes import Process, unopened, warehouse_in
 
 NOW = datetime(2026, 3, 20, 9, tzinfo=UTC)
 LINKED = NOW - timedelta(days=60)
@@ -138,11 +141,24 @@ COPIES = (
 )
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    folder = tmp_path / "home"
-    made = Home(folder, warehouse_in(folder), Settings(kobosift_home=folder, mono_data_retention_days=30))
+def home_in(folder: Path) -> Home:
+    return Home(folder, unopened(folder), Settings(kobosift_home=folder, mono_data_retention_days=30))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home filled once, to be copied; it is moved, so that copies do not find its files where they were made."""
+    folder = tmp_path_factory.mktemp("filled") / "home"
+    warehouse_in(folder).close()
+    made = home_in(folder)
     fill(made)
+    made.warehouse.close()
+    return folder.rename(folder.with_name("template"))
+
+
+@pytest.fixture
+def home(tmp_path: Path, filled: Path) -> Iterator[Home]:
+    made = home_in(Path(shutil.copytree(filled, tmp_path / "home")))
     yield made
     made.warehouse.close()
 
@@ -310,17 +326,18 @@ def in_dagster(folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("plant", [in_text, in_landing, in_parquet, in_a_sheet, in_gzip, in_dagster])
-def test_what_lies_beside_the_warehouse_goes_too(home: Home, plant: Callable[[Path], Path]) -> None:
-    planted = plant(home.folder)
-    assert str(planted) in [found.path for found in search([home.folder], [ID])]
+PLANTED = (in_text, in_landing, in_parquet, in_a_sheet, in_gzip, in_dagster)
+
+
+def test_what_lies_beside_the_warehouse_goes_too(home: Home) -> None:
+    planted = {plant: plant(home.folder) for plant in PLANTED}
+    found = {found.path for found in search([home.folder], [ID])}
+    assert {str(path) for path in planted.values()} <= found
     (done,) = home.erase()
     assert done.proved, done.remnants
     assert [found.path for found in search([home.folder], [ID])] == []
-    if plant is in_parquet:
-        assert pl.read_parquet(planted)["n"].to_list() == [1]
-    if plant is in_text:
-        assert planted.read_text() == "one line\n"
+    assert pl.read_parquet(planted[in_parquet])["n"].to_list() == [1]
+    assert planted[in_text].read_text() == "one line\n"
 
 
 STEPS = [
@@ -396,3 +413,15 @@ def test_a_remnant_in_a_file_of_the_lake_that_no_one_knows_is_swept(home: Home) 
     (done,) = home.erase()
     assert done.proved
     assert not stray.exists()
+
+
+def test_the_nightly_job_purges_and_tells_counts_only(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOBOSIFT_HOME", str(home.folder))
+    monkeypatch.setenv("MONO_DATA_RETENTION_DAYS", "30")
+    defs = build_defs({"warehouse": home.warehouse, "clock": FixedClock(NOW)})
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = defs.resolve_job_def("retention").execute_in_process(instance=instance)
+        told = str([each.message for each in instance.all_logs(result.run_id)])
+    assert result.success
+    assert home.count("SELECT count(*) FROM transactions WHERE day < '2026-02-18'") == 0
+    assert CANARY not in told
