@@ -194,3 +194,16 @@ def test_a_filled_sample_comes_back_as_labels_and_a_second_person_is_asked_of_th
     assert second.sheet.height == 2
     with pytest.raises(KobosiftError, match="ada has not"):
         draw_sample(books.warehouse, out, size=10, seed=3, second_by="ada")
+
+
+def test_what_its_invoice_rejects_flips_in_no_replay_of_the_policy_in_force(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.bill("INV-2041", status="cancelled")
+    books.receive(row("i", "NIP/GTB/SAHELIA PLC/INV-2041"))
+    books.decide()
+    assert books.outcomes()["i"] == ("rejected", "invoice_not_open")
+    for _ in range(2):
+        told = tried(books, SHIPPED).summary
+        assert (told.lines, told.flipped) == (5, 0)
+        monkeypatch.setattr("assets.replays.same_words", lambda *_: False)
