@@ -63,6 +63,13 @@ class Settings(BaseSettings):
     kobosift_rate_limit: float = Field(
         default=100.0, gt=0, le=100_000, description="requests per second and token, above 0"
     )
+    nrs_base_url: Address | None = Field(default=None, description="a web address")
+    nrs_api_key: SecretStr | None = Field(default=None, description="the key of the e-invoicing service")
+    nrs_api_secret: SecretStr | None = Field(default=None, description="the secret of the e-invoicing service")
+    nrs_business_id: str | None = Field(default=None, description="the id of the business at the e-invoicing service")
+    nrs_service_id: str | None = Field(default=None, pattern="^[A-Za-z0-9]{8}$", description="eight letters and digits")
+    nrs_public_key: Path | None = Field(default=None, description="the path of a public key in PEM")
+    nrs_certificate: SecretStr | None = Field(default=None, description="the certificate that QR codes carry")
 
     @field_validator("mono_webhook_secret")
     @classmethod
@@ -73,7 +80,7 @@ class Settings(BaseSettings):
                 raise ValueError("it must be one secret, or two with a comma between while the secret is being changed")
         return value
 
-    @field_validator("kobosift_home", "kobosift_policy")
+    @field_validator("kobosift_home", "kobosift_policy", "nrs_public_key")
     @classmethod
     def _whole_path(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
