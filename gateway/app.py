@@ -22,7 +22,17 @@ from gateway.guard import role_of
 from gateway.house import House
 from gateway.limits import Buckets
 from gateway.metrics import Metrics
-from gateway.routes import accounts, allow_deny, events, health, linking, syncs, webhook
+from gateway.routes import (
+    accounts,
+    allow_deny,
+    events,
+    health,
+    invoices,
+    linking,
+    settlements,
+    syncs,
+    webhook,
+)
 from gateway.routes.examples import GUARDED, PROBLEM_SCHEMA
 from gateway.runs import Runs
 from gateway.wire import Wire
@@ -40,6 +50,8 @@ GUARDED_ROUTERS = (
     allow_deny.router,
     accounts.router,
     syncs.router,
+    invoices.router,
+    settlements.router,
 )
 _TITLE = "kobosift"
 _ABOUT = (

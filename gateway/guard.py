@@ -6,13 +6,11 @@ has no token learns nothing from what they sent.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -132,7 +130,7 @@ async def _question(request: Request, token: Token, route: str, key: str) -> Que
 
 async def _once(house: House, request: Request, question: Question, endpoint: Handler) -> Response:
     """Do what is asked the first time that it is asked under its key, and answer the same from then on."""
-    async with _alone(house, question):
+    async with house.alone(json.dumps([question.token_id, question.route, question.key])):
         kept = await house.read(partial(answers.find, question=question, now=house.now()))
         if kept is not None:
             if kept.request_hash != question.request_hash:
@@ -148,18 +146,3 @@ async def _once(house: House, request: Request, question: Question, endpoint: Ha
             )
             await house.write(keep, trace_id=request.state.trace_id, note="keep an answer")
         return response
-
-
-@asynccontextmanager
-async def _alone(house: House, question: Question) -> AsyncIterator[None]:
-    """Let requests under one key go one after the other."""
-    name = json.dumps([question.token_id, question.route, question.key])
-    lock, waiting = house.under_way.get(name, (asyncio.Lock(), 0))
-    house.under_way[name] = (lock, waiting + 1)
-    try:
-        async with lock:
-            yield
-    finally:
-        lock, waiting = house.under_way.pop(name)
-        if waiting > 1:
-            house.under_way[name] = (lock, waiting - 1)

@@ -6,10 +6,12 @@ Holds what all routes share, and how they read and write without stopping the ev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 import duckdb
@@ -18,6 +20,7 @@ from gateway.limits import Buckets
 from gateway.metrics import Metrics
 from gateway.problems import Problem, sentence
 from pipelines.policy import load_policy
+from pipelines.retention import Erased, erase_account
 from resources.clock import Clock
 from resources.errors import ConfigurationError
 from resources.mono.client import MonoClient, Retries
@@ -46,7 +49,7 @@ class House:
     writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WRITERS, "writes"))
     landers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(LANDERS, "lands"))
     under_way: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
-    """Requests under an idempotency key, and how many there are of each."""
+    """What is done by one request after the other, and how many there are of each."""
     _mono: MonoClient | None = None
 
     def now(self) -> datetime:
@@ -74,11 +77,29 @@ class House:
         """Do work on the landing folder, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.landers, work)
 
+    async def erase(self, account_id: str, *, trace_id: str) -> list[Erased]:
+        """Erase what was derived from an account, and prove it, in a thread."""
+        work = partial(erase_account, self.warehouse, self.settings, self.clock, account_id, run_id=trace_id)
+        return await asyncio.get_running_loop().run_in_executor(self.writers, work)
+
     async def policy(self) -> Policy:
         """The policy in force."""
         return await asyncio.get_running_loop().run_in_executor(
             self.readers, load_policy, self.settings, self.warehouse
         )
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        """Let requests about the same thing go one after the other."""
+        lock, waiting = self.under_way.get(name, (asyncio.Lock(), 0))
+        self.under_way[name] = (lock, waiting + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self.under_way.pop(name)
+            if waiting > 1:
+                self.under_way[name] = (lock, waiting - 1)
 
     def mono(self) -> MonoClient:
         """The client of Mono, for the event loop that runs the application.

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from resources.errors import ConfigurationError, KobosiftError, UpstreamError
+from rules.draft_states import DraftStepError
 from rules.errors import RulesError
 
 MEDIA_TYPE = "application/problem+json"
@@ -69,6 +70,8 @@ def answer(problem: Problem, trace_id: str) -> Response:
 
 def of_error(error: KobosiftError | RulesError) -> Problem:
     """The problem that an error of another room is."""
+    if isinstance(error, DraftStepError):
+        return Problem(409, sentence(error))
     if isinstance(error, RulesError):
         return Problem(422, sentence(error))
     if isinstance(error, ConfigurationError):

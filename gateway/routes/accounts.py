@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from gateway.guard import ADMIN, VIEWER, Caller, Inside, Trace, guarded_router, needs
 from gateway.house import House
 from gateway.problems import Problem
-from gateway.routes.examples import PROBLEMS, Responses, shown
+from gateway.routes.examples import Responses, shown
 from gateway.upstream import NO_ACCOUNT, no_account, passed_on, worded
 from resources.errors import UpstreamError
 from resources.warehouse import accounts
@@ -137,7 +137,7 @@ class Unlinking(BaseModel):
     purge: bool = False
 
 
-@router.post("/{id}/unlink", responses=shown({**_DONE, "purged": False}) | _MISSING | {501: PROBLEMS[501]})
+@router.post("/{id}/unlink", responses=shown({**_DONE, "purged": None}) | _MISSING)
 @needs(ADMIN)
 async def unlink(
     id: AccountId,  # noqa: A002
@@ -148,8 +148,6 @@ async def unlink(
     purge: Annotated[bool, Query(description="Also erase what was derived from the account.")] = False,
 ) -> Any:
     """End the consent: stop reading at once, then tell Mono; done again it only makes sure that Mono knows."""
-    if purge or (asked is not None and asked.purge):
-        raise Problem(501, "purge is not there yet: without it the account is read no more, and what was read stays.")
     now = house.now()
 
     def work(con: duckdb.DuckDBPyConnection) -> bool:
@@ -161,12 +159,19 @@ async def unlink(
     mono = house.mono()
     if not await house.write(work, trace_id=trace, note="unlink an account"):
         return no_account()
+    purged = None
+    if purge or (asked is not None and asked.purge):
+        erased = await house.erase(id, trace_id=trace)
+        purged = {
+            "proved": all(each.proved for each in erased),
+            "rows": sum(sum(each.counts.values()) for each in erased),
+        }
     try:
         await mono.unlink(id)
     except UpstreamError as error:
         told = f"The account is read no more, but Mono could not be told: {error} Then unlink it again."
         raise Problem(502, told, more={"upstreamStatus": error.status, "upstreamMessage": error.said}) from None
-    return worded("Request was successfully completed", now, purged=False)
+    return worded("Request was successfully completed", now, purged=purged)
 
 
 async def _is_linked(house: House, caller: Token, account_id: str) -> bool:

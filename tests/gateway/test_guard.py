@@ -33,6 +33,15 @@ LEAST_ROLE = {
     ("POST", "/si/mono/sync"): "analyst",
     ("POST", "/si/mono/sync-stored"): "analyst",
     ("GET", "/si/mono/cursor"): "viewer",
+    ("GET", "/si/invoices"): "viewer",
+    ("GET", "/si/invoices/{id}"): "viewer",
+    ("PATCH", "/si/invoices/{id}"): "analyst",
+    ("POST", "/si/invoices/{id}/confirm"): "approver",
+    ("POST", "/si/invoices/{id}/discard"): "approver",
+    ("POST", "/si/invoices/{id}/validate"): "approver",
+    ("POST", "/si/invoices/{id}/sign"): "approver",
+    ("POST", "/si/settlements/{id}/accept"): "analyst",
+    ("POST", "/si/settlements/{id}/decline"): "analyst",
 }
 """Each guarded route, and the least role that may use it: a route that is not here fails."""
 
