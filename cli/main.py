@@ -16,6 +16,7 @@ import typer
 
 from cli import (
     accounts,
+    backups,
     books,
     decide,
     demo,
@@ -61,7 +62,7 @@ for module in (
         books,
         rejections,
     ),
-    *(tokens, serve, retention, doctor, local),
+    *(tokens, serve, retention, backups, doctor, local),
 ):
     module.register(app)
 

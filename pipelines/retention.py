@@ -79,6 +79,11 @@ def erase_account(
     return _Eraser(warehouse, settings, clock, run_id).erase(Scope(account_id=account_id))
 
 
+def erase_scope(warehouse: Warehouse, settings: Settings, clock: Clock, scope: Scope, *, run_id: str) -> list[Erased]:
+    """Erase what a scope says; as the two above, which are what people ask for."""
+    return _Eraser(warehouse, settings, clock, run_id).erase(scope)
+
+
 def preview(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
     """What an erasure would delete, as `erasures.preview` gives it; nothing is written."""
     with warehouse.read() as con:
@@ -121,6 +126,8 @@ class _Eraser:
             note="erasure",
         )
         if not left:
+            with self.warehouse.read() as con:
+                erasure_home.keep_journal(self.settings.kobosift_home, erasures.past(con, request, counts))
             work.path.unlink()
         return Erased(request.erasure_id, request.told, counts, proved=not left, remnants=left)
 

@@ -2,7 +2,8 @@
 
 `erasure/key` is made once; whoever has it can tell whether a known id was erased, and nothing more. A file in
 `erasure/pending` names what is being erased, by id and never by content, until it is gone and was looked for: that is
-what lets a purge that was killed go on. Holds no SQL and deletes nothing else.
+what lets a purge that was killed go on. `erasure/journal` remembers what was erased, by keyed hashes. Holds no SQL and
+deletes nothing else.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from resources.errors import WarehouseError
-from resources.warehouse.erasures import Admission, Request, Scope
+from resources.warehouse.erasures import Admission, Past, Request, Scope
 
 _KEY_BYTES = 32
 _LOCK_SECONDS = 600
@@ -110,6 +111,34 @@ def pending(home: Path, key: bytes) -> list[Pending]:
         request = Request(path.stem, scope, datetime.fromisoformat(told["requested_at"]), key)
         found.append(Pending(path, request, told["lines"]))
     return sorted(found, key=lambda each: (each.request.requested_at, each.request.erasure_id))
+
+
+def keep_journal(home: Path, past: Past) -> None:
+    """Remember an erasure outside the warehouse, by keyed hashes, for backups that are put back."""
+    folder = _folder(home) / "journal"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    beside = folder / f"{past.erasure_id}.part"
+    _write(beside, json.dumps(asdict(past), default=str).encode())
+    beside.replace(folder / f"{past.erasure_id}.json")
+
+
+def journal(home: Path) -> list[Past]:
+    """The erasures that this home remembers, the oldest first.
+
+    Raises:
+        WarehouseError: one of its files is damaged.
+    """
+    found = []
+    for path in (erasure_folder(home) / "journal").glob("*.json"):
+        try:
+            told = json.loads(path.read_bytes())
+            told["requested_at"] = datetime.fromisoformat(told["requested_at"])
+            told["before"] = told["before"] and date.fromisoformat(told["before"])
+            told["hashes"] = [(account, line) for account, line in told["hashes"]]
+            found.append(Past(**told))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WarehouseError(f"the record of an erasure {path} is damaged: bring it back from a copy.") from error
+    return sorted(found, key=lambda each: (each.requested_at, each.erasure_id))
 
 
 def erasure_folder(home: Path) -> Path:

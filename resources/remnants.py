@@ -14,6 +14,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import sqlite3
 import struct
 import subprocess
@@ -34,6 +35,7 @@ _SQLITE = b"SQLite format 3\0"
 _WAL_MAGIC = (0x377F0682, 0x377F0683)
 _WAL_HEADER, _WAL_FRAME = 32, 24
 _BUSY_SECONDS = 30.0
+_ESCAPED = re.compile(rb"\\u([0-9a-fA-F]{4})")
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class _Finder:
     def _by_automaton(self, data: bytes) -> set[int]:
         import polars as pl
 
-        patterns = pl.Series([needle.decode("latin-1") for needle in self._needles])
+        patterns = [needle.decode("latin-1") for needle in self._needles]
         text = pl.Series([data.decode("latin-1")])  # one sign a byte
         matches = text.str.extract_many(patterns, overlapping=True).explode().drop_nulls().unique()
         return {self._places[match.encode("latin-1")] for match in matches}
@@ -223,10 +225,13 @@ def _said_by(data: bytes) -> Iterator[bytes]:
 
 
 def _spellings(data: bytes) -> Iterator[bytes]:
-    """Bytes as they are, and with JSON's escapes undone."""
+    """Bytes as they are, unpacked, and with JSON's escapes undone."""
     yield data
+    if data[:1] == b"x":  # a packed snapshot, as Dagster keeps of its jobs
+        with suppress(zlib.error):
+            yield zlib.decompress(data)
     if b"\\" in data:
-        yield data.replace(b"\\/", b"/").decode("unicode_escape", "replace").encode("utf-8", "replace")
+        yield _ESCAPED.sub(lambda found: chr(int(found[1], 16)).encode("utf-8", "replace"), data.replace(b"\\/", b"/"))
 
 
 def _arrow_values(column: pa.Array) -> Iterator[bytes]:
@@ -252,7 +257,7 @@ def _sqlite_values(data: bytes, log: bytes) -> Iterator[bytes]:
                 for row in con.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - the file's own names
                     for value in row:
                         if isinstance(value, (str, bytes)):
-                            yield from _spellings(value if isinstance(value, bytes) else value.encode())
+                            yield from _spellings(_as_bytes(value))
 
 
 def _played(data: bytes, log: bytes) -> bytes:
@@ -282,10 +287,14 @@ def _clear_sqlite(path: Path, finder: _Finder) -> None:
             hit = [
                 (row[0],)
                 for row in rows
-                if finder.among(part for value in row[1:] for part in _spellings(str(value).encode()))
+                if finder.among(part for value in row[1:] for part in _spellings(_as_bytes(value)))
             ]
             con.executemany(f'DELETE FROM "{table}" WHERE rowid = ?', hit)  # noqa: S608 - the file's own names
     vacuum(path)
+
+
+def _as_bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _kept_rows(path: Path, finder: _Finder) -> pa.Table | None:

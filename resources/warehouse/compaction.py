@@ -40,7 +40,7 @@ def make_physical(warehouse: Warehouse) -> None:
         WarehouseError: others did not let go in time, or it cannot be written.
     """
     with warehouse.maintaining(alone=False) as con:
-        for statement in (_FLUSH, _REWRITE, _EXPIRE):
+        for statement in (_REWRITE, _EXPIRE):
             con.execute(statement)
     with warehouse.maintaining(alone=True) as con:
         for statement in (_FLUSH, _REWRITE, _EXPIRE, _CLEAN, _SWEEP):

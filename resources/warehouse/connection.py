@@ -94,6 +94,18 @@ class Warehouse:
             yield con
 
     @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other reader and writer of this machine out, and hold no connection oneself.
+
+        Raises:
+            WarehouseError: the others did not let go in time.
+
+        """
+        self.close()
+        with self._turn(), self._emptied():
+            yield
+
+    @contextmanager
     def maintaining(self, *, alone: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give a connection that commits each statement, while no other writer of this machine is at work.
 

@@ -56,6 +56,23 @@ class Admission:
     """The first booked day that is kept."""
 
 
+@dataclass(frozen=True)
+class Past:
+    """An erasure as it is remembered outside the warehouse, so that a backup that is put back is purged again."""
+
+    erasure_id: str
+    scope: str
+    requested_at: datetime
+    counts: dict[str, int]
+    before: date | None
+    account_hash: str | None
+    unlinked: bool
+    """Whether its account was linked no more."""
+    key_mark: str
+    hashes: list[tuple[str, str]]
+    """Of account and line, as in `erased_lines`."""
+
+
 def account_hash(key: bytes, account_id: str) -> str:
     """The keyed hash that stands for an account once it is erased."""
     return _digest(key, "account", account_id)
@@ -101,6 +118,48 @@ def begun(con: duckdb.DuckDBPyConnection, erasure_id: str) -> dict[str, int] | N
     """What an erasure deleted, by table, if its deletion is committed."""
     row = con.execute("SELECT counts FROM erasures WHERE erasure_id = ?", [erasure_id]).fetchone()
     return None if row is None else json.loads(row[0])
+
+
+def past(con: duckdb.DuckDBPyConnection, request: Request, counts: dict[str, int]) -> Past:
+    """What is to be remembered of an erasure that is done."""
+    rows = con.execute(
+        "SELECT account_hash, line_hash FROM erased_lines WHERE erased_at = ?", [request.requested_at]
+    ).fetchall()
+    account, before = request.scope.account_id, request.scope.before
+    known = con.execute("SELECT 1 FROM accounts WHERE account_id = ?", [account]).fetchone()
+    return Past(
+        request.erasure_id,
+        request.told,
+        request.requested_at,
+        counts,
+        before,
+        None if account is None else account_hash(request.key, account),
+        known is None,
+        key_mark(request.key),
+        [(account_hashed, line) for account_hashed, line in rows],
+    )
+
+
+def remember_again(con: duckdb.DuckDBPyConnection, since: Sequence[Past]) -> None:
+    """Write down again what was erased and is not in a warehouse that was put back."""
+    for each in since:
+        if begun(con, each.erasure_id) is not None:
+            continue
+        con.execute(
+            "INSERT INTO erasures (erasure_id, scope, requested_at, finished_at, counts, proved)"
+            " VALUES ($id, $scope, $at, $at, $counts, TRUE)",
+            {"id": each.erasure_id, "scope": each.scope, "at": each.requested_at, "counts": json.dumps(each.counts)},
+        )
+        if each.before:
+            con.execute("INSERT INTO erased_days VALUES (?, ?)", [each.before, each.requested_at])
+        if each.hashes:
+            _insert_hashes(con, each.hashes, each.key_mark, each.requested_at)
+
+
+def accounts_kept(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The accounts of which a row or a line is kept."""
+    rows = con.execute("SELECT account_id FROM accounts UNION SELECT account_id FROM transactions").fetchall()
+    return [account for (account,) in rows if account is not None]
 
 
 def finish(con: duckdb.DuckDBPyConnection, erasure_id: str, *, proved: bool, now: datetime) -> None:
@@ -259,15 +318,16 @@ def _remember(con: duckdb.DuckDBPyConnection, request: Request) -> None:
         con.execute("INSERT INTO erased_days VALUES (?, ?)", [scope.before, request.requested_at])
     if not hashed:
         return
-    key, mark = request.key, key_mark(request.key)
-    frame = pl.DataFrame(
-        [
-            (account_hash(key, account), _digest(key, kind, account, name), mark, request.requested_at)
-            for kind, account, name in hashed
-        ],
-        {"account_hash": pl.String(), "line_hash": pl.String(), "key_mark": pl.String(), "erased_at": _UTC},
-        orient="row",
-    )
+    key = request.key
+    hashes = [(account_hash(key, account), _digest(key, kind, account, name)) for kind, account, name in hashed]
+    _insert_hashes(con, hashes, key_mark(key), request.requested_at)
+
+
+def _insert_hashes(
+    con: duckdb.DuckDBPyConnection, hashes: Sequence[tuple[str, str]], mark: str, erased_at: datetime
+) -> None:
+    frame = pl.DataFrame(hashes, {"account_hash": pl.String(), "line_hash": pl.String()}, orient="row")
+    frame = frame.with_columns(key_mark=pl.lit(mark), erased_at=pl.lit(erased_at, _UTC))
     con.register("newly_erased", frame.sort("account_hash", "line_hash"))
     con.execute("INSERT INTO erased_lines SELECT * FROM newly_erased")
     con.unregister("newly_erased")

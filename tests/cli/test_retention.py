@@ -1,0 +1,110 @@
+"""Purge, erase, unlink with purge, backup and restore, as typed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from resources.remnants import search
+from tests.cli.conftest import Place, Town
+
+
+def lines_of(town: Town, account: str) -> list[str]:
+    query = f"SELECT transaction_id FROM audit.outcomes WHERE account_id = '{account}'"  # noqa: S608 - a sandbox's id
+    return [row["transaction_id"] for row in town.done("sql", query, "--json").document]
+
+
+def traces(town: Town, needles: list[str]) -> list[str]:
+    return [found.path for found in search([town.home], needles)]
+
+
+@pytest.fixture(scope="module")
+def erased(town: Town, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[str]]]:
+    """A backup, and the ids of the lines that were erased after it was made."""
+    file = tmp_path_factory.mktemp("backups") / "before.tar"
+    made = town.done("backup", str(file), "--json").document
+    assert made["files"] > 10
+    return file, {account: lines_of(town, account) for account in town.world.account_ids}
+
+
+def test_a_dry_run_of_an_erasure_tells_what_would_go_and_leaves_it(town: Town, erased: object) -> None:
+    account = town.world.account_ids[0]
+    told = town.done("erase", "--account", account, "--dry-run", "--json").document
+    rows = [each for each in told["would_erase"] if each["table"] == "transactions"]
+    assert sum(each["rows"] for each in rows) == len(lines_of(town, account)) > 0
+    assert all(each["day"] and each["amount"] and each["organization_id"] for each in rows)
+    assert "nothing was changed" in town.done("erase", "--account", account, "--dry-run").out
+
+
+def test_an_erased_account_stays_linked_and_its_lines_stay_away(
+    town: Town, erased: tuple[Path, dict[str, list[str]]]
+) -> None:
+    account = town.world.account_ids[0]
+    told = town.done("erase", "--account", account, "--json").document
+    assert [each["proved"] for each in told["erased"]] == [True]
+    assert traces(town, erased[1][account]) == []
+    assert town.done("erase", "--account", account, "--json").document["erased"] == []
+    town.done("sync", "--full", "--json")
+    assert lines_of(town, account) == []
+    (record,) = town.done("sql", "SELECT * FROM audit.erasures", "--json").document
+    assert record["proved"] is True
+    assert json.loads(record["counts"])["transactions"] == len(erased[1][account])
+
+
+def test_unlinking_with_purge_leaves_nothing_and_may_be_done_again(
+    town: Town, erased: tuple[Path, dict[str, list[str]]]
+) -> None:
+    account = town.world.account_ids[1]
+    told = town.done("accounts", "unlink", account, "--purge", "--json").document
+    assert told["unlinked"] is True
+    assert [each["proved"] for each in told["erased"]] == [True]
+    assert traces(town, erased[1][account]) == []
+    again = town.done("accounts", "unlink", account, "--purge", "--json").document
+    assert (again["unlinked"], again["erased"]) == (False, [])
+    town.done("run", "--json")
+
+
+def test_a_backup_put_back_is_purged_again(town: Town, erased: tuple[Path, dict[str, list[str]]]) -> None:
+    file, lines = erased
+    told = town.done("restore", str(file), "--json").document
+    assert [each["proved"] for each in told["erased"]] == [True, True]
+    assert all(traces(town, ids) == [] for ids in lines.values())
+    states = {each["account_id"]: each["status"] for each in town.done("accounts", "list", "--json").document}
+    assert states == {town.world.account_ids[0]: "linked"}
+    town.done("run", "--json")
+    assert lines_of(town, town.world.account_ids[0]) == []
+
+
+def test_purge_without_a_retention_says_that_nothing_expires(town: Town) -> None:
+    assert "MONO_DATA_RETENTION_DAYS is not set" in town.done("purge").out
+
+
+def test_purge_erases_what_expired(town: Town, erased: tuple[Path, dict[str, list[str]]]) -> None:
+    shutil.rmtree(town.home / "erasure" / "journal", ignore_errors=True)
+    town.done("restore", str(erased[0]))
+    told = town.done("purge", "--json", MONO_DATA_RETENTION_DAYS="3").document
+    assert [each["proved"] for each in told["erased"]] == [True]
+    days = town.done("sql", "SELECT min(day) AS day FROM audit.outcomes", "--json").document
+    assert days[0]["day"] >= told["before"]
+    assert "Nothing is kept from before" in town.done("purge", MONO_DATA_RETENTION_DAYS="3").out
+    assert "rows would go" in town.done("purge", "--dry-run", MONO_DATA_RETENTION_DAYS="3").out
+
+
+def test_a_file_that_is_no_backup_changes_nothing(nowhere: Place, tmp_path: Path) -> None:
+    file = tmp_path / "no.tar"
+    file.write_bytes(b"not a tar")
+    assert nowhere("restore", str(file)).code == 2
+    with tarfile.open(file, "w") as tar:
+        tar.add(__file__, "../outside")
+    assert nowhere("restore", str(file)).code == 2
+    assert not nowhere.home.exists()
+
+
+def test_a_backup_below_the_home_is_refused(town: Town) -> None:
+    result = town("backup", str(town.home / "backup.tar"))
+    assert result.code == 2
+    assert "below the home" in result.err
