@@ -34,14 +34,14 @@ def make_physical(warehouse: Warehouse) -> None:
     """Take everything that is deleted out of the files and the catalogue, and with it all older snapshots.
 
     The rows in force are written anew where deleted ones lie beside them: no file without deleted rows is touched.
-    Readers wait only while old files are taken away. Where it is interrupted, it is done again.
+    Readers wait only while old snapshots and files are taken away: one that begins just then would look for a snapshot
+    that has gone. Where it is interrupted, it is done again.
 
     Raises:
         WarehouseError: others did not let go in time, or it cannot be written.
     """
     with warehouse.maintaining(alone=False) as con:
-        for statement in (_REWRITE, _EXPIRE):
-            con.execute(statement)
+        con.execute(_REWRITE)
     with warehouse.maintaining(alone=True) as con:
         for statement in (_FLUSH, _REWRITE, _EXPIRE, _CLEAN, _SWEEP):
             con.execute(statement)
