@@ -70,7 +70,7 @@ class Runs:
     def _sync(self, wish: Wish, trace_id: str) -> list[dict[str, Any]]:
         house = self.house
         desk = Desk(accounts=wish.account_ids, cursor=wish.cursor, most=wish.page_size, waits=WAITS)
-        policy = load_policy(house.settings)
+        policy = load_policy(house.settings, house.warehouse)
         work = Work(house.settings, policy, house.warehouse, house.clock, Upstream.of(house.settings), desk)
         run_id = str(uuid4())
         with open_instance(house.settings.dagster_home) as instance:
