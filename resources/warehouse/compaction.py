@@ -43,8 +43,8 @@ def make_physical(warehouse: Warehouse) -> None:
     with warehouse.maintaining(alone=False) as con:
         con.execute(_REWRITE)
     with warehouse.maintaining(alone=True) as con:
-        for statement in (_FLUSH, _REWRITE, _EXPIRE, _CLEAN, _SWEEP):
-            con.execute(statement)
+        for step in STEPS:
+            con.execute(step)
         _narrow_statistics(con)
         _vacuum(warehouse)
 
@@ -91,6 +91,8 @@ _REWRITE = f"CALL ducklake_rewrite_data_files('{CATALOG}', delete_threshold => 0
 _EXPIRE = f"CALL ducklake_expire_snapshots('{CATALOG}', older_than => now())"
 _CLEAN = f"CALL ducklake_cleanup_old_files('{CATALOG}', cleanup_all => true)"
 _SWEEP = f"CALL ducklake_delete_orphaned_files('{CATALOG}', cleanup_all => true)"
+STEPS = (_FLUSH, _REWRITE, _EXPIRE, _CLEAN, _SWEEP)
+"""The lake's own part, in order."""
 _OLD = f"""
 SELECT
     (SELECT count(*) FROM {_META}.ducklake_delete_file),
