@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 from pipelines.instance import open_instance
 from pipelines.policy import load_policy
-from resources.errors import KobosiftError
+from resources.errors import KobosiftError, WarehouseError
 from resources.mono.client import MonoClient
 from resources.settings import Settings, load_settings
 from resources.warehouse import accounts
 from resources.warehouse.connection import made_warehouse, open_warehouse
+from resources.warehouse.soundness import damaged_files
 from rules.errors import RulesError
 from rules.policy_lint import lint
+
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def _looks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "home", lambda: _home(settings)
     yield "policy", lambda: _policy(settings)
     yield "warehouse", lambda: _warehouse(settings)
+    yield "data files", lambda: _data_files(settings)
     yield "dagster", lambda: _dagster(settings)
     if settings.mono_secret_key is not None or not settings.upstream_is_mono:
         yield "mono", lambda: _mono(settings)
@@ -83,6 +87,20 @@ def _warehouse(settings: Settings) -> str:
         linked = accounts.listed(con, linked_only=True)
         lines = con.execute("SELECT count(*) FROM transactions").fetchone()
     return f"schema {row and row[0]}, {len(linked)} linked accounts, {lines[0] if lines else 0:,} transactions"
+
+
+def _data_files(settings: Settings) -> str:
+    """See that each file is there, as long as it was written, and readable; and that no erasure waits."""
+    with open_warehouse(settings).read() as con:
+        damaged = damaged_files(con)
+        row = con.execute("SELECT count(*) FROM erasures WHERE proved IS DISTINCT FROM TRUE").fetchone()
+    if damaged:
+        named = ", ".join(damaged[:_NAMED])
+        more = f" and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else ""
+        raise WarehouseError(f"damaged or missing: {named}{more}. Restore the last backup: kobosift restore FILE.")
+    if row and row[0]:
+        raise WarehouseError(f"{row[0]} erasures are not finished: kobosift purge goes on with them.")
+    return "all there and whole; no erasure waits"
 
 
 def _dagster(settings: Settings) -> str:

@@ -162,7 +162,7 @@ def test_an_account_of_another_tenant_is_not_unlinked(town: Town) -> None:
 def test_the_doctor_finds_a_sound_installation_sound(town: Town) -> None:
     told = town.done("doctor", "--json").document
     assert {each["what"]: each["ok"] for each in told} == dict.fromkeys(
-        ("settings", "home", "policy", "warehouse", "dagster", "mono"), True
+        ("settings", "home", "policy", "warehouse", "data files", "dagster", "mono"), True
     )
     unauthorised = town("doctor", MONO_SECRET_KEY="")
     assert unauthorised.code == 1

@@ -94,6 +94,22 @@ def test_purge_erases_what_expired(town: Town, erased: tuple[Path, dict[str, lis
     assert "rows would go" in town.done("purge", "--dry-run", MONO_DATA_RETENTION_DAYS="3").out
 
 
+def test_the_doctor_names_a_damaged_file_and_a_restore_mends_it(
+    town: Town, erased: tuple[Path, dict[str, list[str]]]
+) -> None:
+    town.done("restore", str(erased[0]))
+    hurt = sorted((town.home / "data" / "main" / "transactions").rglob("*.parquet"))[0]
+    for harm in (lambda: hurt.write_bytes(hurt.read_bytes()[:-9]), hurt.unlink):
+        harm()
+        result = town("doctor", "--json")
+        assert result.code == 1
+        (told,) = [each["told"] for each in result.document if not each["ok"]]
+        assert hurt.name in told
+        assert "kobosift restore" in told
+    town.done("restore", str(erased[0]))
+    town.done("doctor")
+
+
 def test_a_file_that_is_no_backup_changes_nothing(nowhere: Place, tmp_path: Path) -> None:
     file = tmp_path / "no.tar"
     file.write_bytes(b"not a tar")
