@@ -118,8 +118,8 @@ class _Eraser:
         if not counts:
             work.path.unlink()
             return Erased(request.erasure_id, request.told, {}, proved=True)
-        compaction.make_physical(self.warehouse)
-        left = self._clear_and_look(request.scope, lines)
+        left = compaction.make_physical(self.warehouse)
+        left += self._clear_and_look(request.scope, lines)
         self.warehouse.write(
             lambda con: erasures.finish(con, request.erasure_id, proved=not left, now=self.clock.now()),
             run_id=self.run_id,
@@ -148,7 +148,7 @@ class _Eraser:
         if scope.before is not None:
             _remove_older(self.settings.landing, scope.before)
         with self.warehouse.read() as con:
-            left = [*compaction.left_behind(con), *erasures.rows_left(con, scope, lines)]
+            left = erasures.rows_left(con, scope, lines)
             sought = _sought(con, scope, lines)
         try:
             found = self._found(sought)

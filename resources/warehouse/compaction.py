@@ -30,12 +30,15 @@ _TYPES = {
 }
 
 
-def make_physical(warehouse: Warehouse) -> None:
+def make_physical(warehouse: Warehouse) -> list[str]:
     """Take everything that is deleted out of the files and the catalogue, and with it all older snapshots.
 
     The rows in force are written anew where deleted ones lie beside them: no file without deleted rows is touched.
     Readers wait only while old snapshots and files are taken away: one that begins just then would look for a snapshot
     that has gone. Where it is interrupted, it is done again.
+
+    Returns:
+        What could still hold deleted rows, in words; empty where nothing does.
 
     Raises:
         WarehouseError: others did not let go in time, or it cannot be written.
@@ -47,6 +50,7 @@ def make_physical(warehouse: Warehouse) -> None:
             con.execute(step)
         _narrow_statistics(con)
         _vacuum(warehouse)
+        return left_behind(con)  # before anybody else writes: what they mark as deleted is their own
 
 
 def left_behind(con: duckdb.DuckDBPyConnection) -> list[str]:
