@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 def run(as_json: Json = False) -> None:
     """Do the main job once: take in what has landed, sync, decide, draft, prove."""
     from cli import reports
-    from cli.output import emit, say
+    from cli.output import emit, say, warn
     from cli.runs import Wishes, open_runs
 
     with open_runs(Wishes()) as runs:
@@ -25,12 +25,15 @@ def run(as_json: Json = False) -> None:
             reports.print_landed(landed)
             reports.print_sync(synced)
         decided, proof = runs.runner.decide_stale(), runs.runner.proof
+        delivery = runs.runner.deliver()
     if as_json:
         told = {"webhooks": reports.landed_document(landed), "sync": reports.sync_document(synced)}
         emit({**told, **reports.decision_document(decided, proof)})
     else:
         say()
         reports.print_decisions(decided, proof)
+    if delivery.error:
+        warn(f"kobosift: {delivery.error}")
     failed = [reports.warn_of_events(landed), reports.warn_of_accounts(synced), reports.warn_of_checks(proof)]
     if any(failed):
         raise typer.Exit(1)

@@ -23,6 +23,7 @@ from pipelines.jobs import JOBS
 from pipelines.resources import DEFAULTS
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import SENSORS
+from pipelines.watch import watch
 
 
 class NoFrames(dg.IOManager):
@@ -61,7 +62,7 @@ def build_defs(
         asset_checks=[proofs],
         jobs=list(JOBS),
         schedules=list(SCHEDULES),
-        sensors=list(SENSORS),
+        sensors=[*SENSORS, watch],
         resources={**DEFAULTS, "io_manager": NoFrames(), **(overrides or {})},
         executor=dg.in_process_executor,
         loggers=dict(loggers) if loggers else None,

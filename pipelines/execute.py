@@ -25,6 +25,7 @@ from pipelines.build import build_defs, silent_logger
 from pipelines.instance import own_tags
 from resources.clock import Clock
 from resources.errors import KobosiftError
+from resources.outbox import Delivery, Receiver, deliver, open_log
 from resources.settings import Settings
 from resources.sync import SyncReport
 from resources.warehouse.checks import Proof
@@ -108,6 +109,19 @@ class Runner:
         }
         self._run("decide", range_tags(start, end), config, run_id)
         return _told(desk.decided)
+
+    def deliver(self) -> Delivery:
+        """Deliver what the outbox holds, where an address is set; without one it is left to the watch.
+
+        Raises:
+            WarehouseError: the outbox cannot be read or written.
+        """
+        work = self.work
+        receiver = Receiver.of(work.settings)
+        if receiver is None:
+            return Delivery(0)
+        log = open_log(work.settings.kobosift_home)
+        return deliver(work.warehouse, receiver, log, clock=work.clock, run_id="outbox")
 
     @property
     def proof(self) -> Proof:

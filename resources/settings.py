@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     kobosift_catalog: SecretStr | None = Field(default=None, description="sqlite:PATH or postgres:CONNECTION")
     kobosift_data: str | None = Field(default=None, description="a folder or s3://bucket/prefix")
     kobosift_policy: Path | None = Field(default=None, description="the path of a policy file")
+    # An address that takes alerts may hold a key.
+    kobosift_alert_url: SecretStr | None = Field(default=None, description="a web address that takes alerts")
+    kobosift_alert_secret: SecretStr | None = Field(default=None, description="the secret that signs alerts")
     kobosift_environment: Literal["sandbox", "production"] = Field(
         default="sandbox", description="sandbox or production"
     )
@@ -97,6 +100,15 @@ class Settings(BaseSettings):
     def _a_file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
             raise ValueError(f"it must be the path of a policy file, and there is none at {value}")
+        return value
+
+    @field_validator("kobosift_alert_url")
+    @classmethod
+    def _somewhere_on_the_web(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("it must be a web address that starts with http:// or https://")
         return value
 
     @field_validator("kobosift_catalog")
