@@ -12,7 +12,8 @@ import dagster as dg
 
 from assets.desk import Desk
 from assets.redaction import without_row_values
-from resources.warehouse.checks import CHECKS, Proof, prove
+from resources.clock import Clock
+from resources.warehouse.checks import CHECKS, Proof, Verdict, prove
 from resources.warehouse.connection import Warehouse
 
 CHECK_SPECS = tuple(
@@ -25,35 +26,45 @@ CHECK_SPECS = tuple(
 def proofs(
     context: dg.AssetCheckExecutionContext,
     warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
     desk: dg.ResourceParam[Desk],
 ) -> Iterator[dg.AssetCheckResult]:
     """Judge the tables as they stand; `kobosift run` names the rows at fault."""
-    for verdict in _proved(warehouse, desk).verdicts:
+    for verdict in _proved(warehouse, clock, desk).verdicts:
         key = dg.AssetCheckKey(dg.AssetKey(verdict.check.table), verdict.check.name)
         if key in context.selected_asset_check_keys:
             yield dg.AssetCheckResult(
-                passed=verdict.passed, asset_key=key.asset_key, check_name=key.name, metadata=verdict.counts
+                passed=verdict.passed,
+                asset_key=key.asset_key,
+                check_name=key.name,
+                metadata=verdict.counts,
+                severity=_severity(verdict),
             )
 
 
-def report_proof(instance: dg.DagsterInstance, warehouse: Warehouse, desk: Desk) -> None:
+def report_proof(instance: dg.DagsterInstance, warehouse: Warehouse, clock: Clock, desk: Desk) -> None:
     """Judge the tables as they stand, and tell the desk and Dagster without a run of its own.
 
     Raises:
         WarehouseError: the tables cannot be read.
     """
-    for verdict in _proved(warehouse, desk).verdicts:
+    for verdict in _proved(warehouse, clock, desk).verdicts:
         instance.report_runless_asset_event(
             dg.AssetCheckEvaluation(
                 asset_key=dg.AssetKey(verdict.check.table),
                 check_name=verdict.check.name,
                 passed=verdict.passed,
                 metadata=verdict.counts,
+                severity=_severity(verdict),
             )
         )
 
 
-def _proved(warehouse: Warehouse, desk: Desk) -> Proof:
+def _severity(verdict: Verdict) -> dg.AssetCheckSeverity:
+    return dg.AssetCheckSeverity.WARN if verdict.check.warns else dg.AssetCheckSeverity.ERROR
+
+
+def _proved(warehouse: Warehouse, clock: Clock, desk: Desk) -> Proof:
     with without_row_values(), warehouse.read() as con:
-        desk.proof = prove(con, desk.touched)
+        desk.proof = prove(con, desk.touched, clock.now())
     return desk.proof

@@ -92,7 +92,7 @@ def decide(
             only_stale=config.only_stale,
         )
     desk.decided = report
-    report_proof(context.instance, warehouse, desk)
+    report_proof(context.instance, warehouse, clock, desk)
     counts = asdict(report)
     for spec, names in (
         (DECISIONS, ("days", "lines", "decided", "changed")),

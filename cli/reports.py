@@ -77,7 +77,13 @@ def warn_of_accounts(report: SyncReport) -> bool:
 def decision_document(report: DecideReport | None, proof: Proof) -> dict[str, object]:
     """The figures of a decision run (null where there was nothing to decide), the funnel, the checks in counts."""
     checks = [
-        {"table": each.check.table, "check": each.check.name, "passed": each.passed, "counts": each.counts}
+        {
+            "table": each.check.table,
+            "check": each.check.name,
+            "passed": each.passed,
+            "warns": each.check.warns,
+            "counts": each.counts,
+        }
         for each in proof.verdicts
     ]
     return {"decide": asdict(report) if report else None, "funnel": funnel_document(proof), "checks": checks}
@@ -137,12 +143,13 @@ def print_funnel(proof: Proof) -> None:
 
 
 def warn_of_checks(proof: Proof) -> bool:
-    """Name the checks that failed and rows at fault on standard error; whether there were any."""
+    """Name the checks that failed and rows at fault on standard error; whether any of them does more than warn."""
     failed = [each for each in proof.verdicts if not each.passed]
     for each in failed:
         rows = f" Rows at fault: {', '.join(each.rows)}." if each.rows else ""
         counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in each.counts.items())
         warn(
-            f"kobosift: check {each.check.table}/{each.check.name} failed: {each.check.says}; it found {counts}.{rows}"
+            f"kobosift: check {each.check.table}/{each.check.name} {'warns' if each.check.warns else 'failed'}: "
+            f"it should be that {each.check.says}; it found {counts}.{rows}"
         )
-    return bool(failed)
+    return any(not each.check.warns for each in failed)

@@ -89,7 +89,7 @@ class Runner:
         stale = stale_range(work.warehouse, work.policy, work.clock)
         if stale is None:
             work.desk.touched = None
-            report_proof(self.instance, work.warehouse, work.desk)
+            report_proof(self.instance, work.warehouse, work.clock, work.desk)
             return None
         return self.decide(*stale, only_stale=True, run_id=run_id)
 

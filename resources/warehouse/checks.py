@@ -1,24 +1,41 @@
 """The proofs that every run gives: each row once, nothing lost on the way, the funnel adds up (domain section 7).
 
 DuckLake has no keys, so what a key would refuse is looked for here, in SQL that shares nothing with the writing side.
-A check reads and judges; it mends nothing. The tables are read once, into narrow temporary ones where 64-bit hashes
-stand for names; only a check that fails reads the tables again, by the names themselves, to say which rows are at
-fault. Days that wait to be decided anew (`touched_days`) are not judged on what follows from a decision.
+A check reads and judges; it mends nothing. Most prove; those that warn tell of what a person may want to look at: an
+account that is read no more, many rows that cannot be read, reasons that shift. The tables are read once, into narrow
+temporary ones where 64-bit hashes stand for names; only a check that fails reads the tables again, by the names
+themselves, to say which rows are at fault. Days that wait to be decided anew (`touched_days`) are not judged on what
+follows from a decision.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import duckdb
+import polars as pl
 
+from resources.clock import SystemClock
 from resources.errors import WarehouseError
+from rules.drift import SHIFTED, stability_index
+from rules.transactions import LAGOS
 
 WHOLE = (date(1, 1, 1), date(9999, 12, 31))
 LINES_PROVED_WHOLE = 500_000
 """Up to so many lines each run looks at all of them; beyond, the days it touched and the totals of all."""
 ROWS_NAMED = 20
+FRESH_HOURS = 26
+"""A day, and a night's schedule that was late."""
+QUARANTINE_DAYS = 7
+LATELY_DAYS, BEFORE_DAYS = 3, 30
+LINES_COMPARED = 200
+"""Of fewer lines a mix says little."""
+_NEWLY_BOOKED = timedelta(days=60)
+"""Rows that came lately are looked for among the lines booked since: few are older, and all days are many."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +49,10 @@ class Check:
     """SQL on the facts: numbers in one row; the check fails unless its `at_fault` is 0."""
     blame: str
     """SQL on the tables: account and transaction ids of the rows at fault."""
+    warns: bool = False
+    """Whether it only warns: what it finds need not be wrong."""
+    weigh: Callable[[pl.DataFrame], dict[str, int]] | None = None
+    """Makes the numbers of what `judge` gives, where they are no matter of SQL."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +146,87 @@ _FACTS = (
     """,
 )
 
+# What became of the lines of the newest days and of those before them: by tenant and reason.
+_DRIFT = """
+    CREATE OR REPLACE TEMP TABLE fact_drift AS
+    SELECT organization_id, environment, coalesce(detail, outcome) AS reason,
+        count(*) FILTER (WHERE day <= $newest - $lately) AS before,
+        count(*) FILTER (WHERE day > $newest - $lately) AS lately
+    FROM decisions WHERE day BETWEEN $newest - $lately - $before + 1 AND $newest
+    GROUP BY ALL
+    """
+
+
+def _shifts(counts: pl.DataFrame) -> dict[str, int]:
+    """How many tenants have another mix of reasons lately, and the greatest index, in thousandths."""
+    tenants = stability_index(counts, ["organization_id", "environment"]).filter(
+        (pl.col("before") >= LINES_COMPARED) & (pl.col("lately") >= LINES_COMPARED)
+    )
+    greatest = tenants["index"].max() if tenants.height else 0.0
+    return {
+        "tenants": tenants.height,
+        "index_thousandths": round(1000 * float(str(greatest))),
+        "at_fault": tenants.filter(pl.col("index") >= SHIFTED).height,
+    }
+
+
 CHECKS = (
+    Check(
+        "accounts",
+        "accounts_fresh",
+        f"each linked account was read to its end in the last {FRESH_HOURS} hours",
+        """
+        SELECT count(*) AS accounts, count(*) FILTER (WHERE coalesce(synced_at, linked_at) < $fresh) AS at_fault
+        FROM accounts WHERE status = 'linked'
+        """,
+        """
+        SELECT account_id, 'last read ' || coalesce(strftime(synced_at, '%Y-%m-%d %H:%M UTC'), 'never')
+        FROM accounts WHERE status = 'linked' AND coalesce(synced_at, linked_at) < $fresh
+        """,
+        warns=True,
+    ),
+    Check(
+        "transactions",
+        "few_unreadable",
+        f"of the rows that came in the last {QUARANTINE_DAYS} days at most one in a hundred could not be read",
+        """
+        WITH counted AS (
+            SELECT
+                (SELECT count(*) FROM quarantine WHERE quarantined_at >= $week) AS quarantined,
+                (SELECT count(*) FROM transactions WHERE received_at >= $week AND day >= $oldest) AS read
+        )
+        SELECT *, CASE WHEN quarantined >= 20 AND quarantined > 0.01 * (quarantined + read) THEN quarantined ELSE 0 END
+            AS at_fault
+        FROM counted
+        """,
+        """
+        SELECT account_id, 'quarantined payload ' || payload_hash FROM quarantine WHERE quarantined_at >= $week
+        ORDER BY quarantined_at DESC
+        """,
+        warns=True,
+    ),
+    Check(
+        "decisions",
+        "reasons_steady",
+        f"the mix of reasons of the last {LATELY_DAYS} days is that of the {BEFORE_DAYS} days before",
+        "SELECT organization_id, environment, before, lately FROM fact_drift",
+        """
+        WITH rises AS (
+            SELECT organization_id, environment, reason,
+                lately / sum(lately) OVER tenant - before / sum(before) OVER tenant AS rise
+            FROM fact_drift WINDOW tenant AS (PARTITION BY organization_id, environment)
+        )
+        SELECT d.account_id, d.transaction_id
+        FROM (SELECT * FROM decisions WHERE day BETWEEN $newest - $lately + 1 AND $newest) AS d
+        JOIN (
+            SELECT * FROM rises
+            QUALIFY rank() OVER (PARTITION BY organization_id, environment ORDER BY rise DESC) = 1
+        ) AS r ON r.organization_id = d.organization_id AND r.environment = d.environment
+            AND r.reason = coalesce(d.detail, d.outcome)
+        """,
+        warns=True,
+        weigh=_shifts,
+    ),
     Check(
         "transactions",
         "each_line_once",
@@ -371,26 +472,27 @@ class Proof:
     """By tenant and currency, for each disposition (or `waiting`) the lines and their amount in minor units."""
 
 
-def prove(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> Proof:
+def prove(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None, now: datetime | None = None) -> Proof:
     """Judge the warehouse and count its funnel: all of it while it is small, else the touched days and the totals.
 
     Args:
         con: an open connection; it takes temporary tables, the warehouse takes nothing.
         touched: the first and last day that the run decided, if any.
+        now: the time by which what should have happened is judged; None for the machine's.
     """
     con.begin()  # one snapshot for all that is compared, whatever others commit meanwhile
     try:
-        return judge(con, touched)
+        return judge(con, touched, now)
     finally:
         con.rollback()
 
 
-def judge(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> Proof:
+def judge(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None, now: datetime | None = None) -> Proof:
     """Do what `prove` does, within the transaction that is open."""
     first, last = _span(con, touched)
-    span: dict[str, object] = {"first": first, "last": last}
-    for fact in _FACTS:
-        con.execute(fact, span if "$first" in fact else None)
+    span: dict[str, object] = {"first": first, "last": last, **_times(con, now or SystemClock().now())}
+    for fact in (*_FACTS, _DRIFT):
+        con.execute(fact, _used(fact, span))
     verdicts = [_verdict(con, check, span) for check in CHECKS]
     return Proof((first, last) == WHOLE, verdicts, con.execute(_FUNNEL).pl().to_dicts())
 
@@ -403,16 +505,41 @@ def _span(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> 
     return WHOLE if small or disagree else (touched or WHOLE[::-1])
 
 
+def _times(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[str, object]:
+    """The moments and days that checks compare with."""
+    today = now.astimezone(ZoneInfo(LAGOS)).date()
+    row = con.execute("SELECT max(day) FROM decided_days WHERE day <= ?", [today]).fetchone()
+    return {
+        "fresh": now - timedelta(hours=FRESH_HOURS),
+        "week": now - timedelta(days=QUARANTINE_DAYS),
+        "oldest": today - _NEWLY_BOOKED,
+        "newest": row[0] if row and row[0] else today,
+        "lately": LATELY_DAYS,
+        "before": BEFORE_DAYS,
+    }
+
+
+def _used(sql: str, values: dict[str, object]) -> dict[str, object]:
+    """Those of the values that a statement names."""
+    return {name: values[name] for name in set(_NAME.findall(sql))}
+
+
 def _verdict(con: duckdb.DuckDBPyConnection, check: Check, span: dict[str, object]) -> Verdict:
-    counts = _numbers(con, check.judge, span if "$first" in check.judge else None)
+    if check.weigh is not None:
+        counts = check.weigh(con.execute(check.judge, _used(check.judge, span)).pl())
+    else:
+        counts = _numbers(con, check.judge, _used(check.judge, span))
     if not counts["at_fault"]:
         return Verdict(check, counts)
-    found = con.execute(check.blame, span).fetchmany(ROWS_NAMED)
+    found = con.execute(check.blame, _used(check.blame, span)).fetchmany(ROWS_NAMED)
     return Verdict(check, counts, tuple(sorted({f"{account}/{transaction}" for account, transaction in found})))
 
 
+_NAME = re.compile(r"\$(\w+)")
+
+
 def _numbers(con: duckdb.DuckDBPyConnection, sql: str, values: dict[str, object] | None = None) -> dict[str, int]:
-    cursor = con.execute(sql, values)
+    cursor = con.execute(sql, values or None)
     names, row = [column[0] for column in cursor.description or ()], cursor.fetchone()
     if row is None:
         message = "a check read nothing of the warehouse; run `kobosift doctor`"

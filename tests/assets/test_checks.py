@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 
 import duckdb
 import pytest
 
 from resources.warehouse import checks
-from resources.warehouse.checks import CHECKS, Proof, judge, prove
+from resources.warehouse.checks import CHECKS, Proof, Verdict, judge, prove
 from resources.warehouse.connection import Warehouse
 
 # One account with three lines: one drafted, one rejected, one held. The rejected one was corrected once.
@@ -177,3 +177,59 @@ def test_nothing_is_written_by_looking(warehouse: Warehouse) -> None:
     with warehouse.read() as con:
         assert failed(prove(con, None)) == {}
     assert snapshots() == before
+
+
+NOW = datetime(2025, 4, 10, 12, tzinfo=UTC)
+MIX = """
+INSERT INTO decisions BY NAME
+    SELECT 'org' AS organization_id, 'sandbox' AS environment, 'acc' AS account_id, '{0}' || n AS transaction_id,
+        DATE '{1}' + CAST(n % 3 AS INTEGER) AS day, 1 AS version, 'rejected' AS outcome, '{2}' AS detail
+    FROM range({3}) AS r(n)
+"""
+LATELY, BEFORE = "2025-04-08", "2025-03-20"
+
+
+class TestWarnings:
+    def verdict(self, con: duckdb.DuckDBPyConnection, name: str) -> Verdict:
+        found = {verdict.check.name: verdict for verdict in judge(con, None, NOW).verdicts}
+        assert found[name].check.warns
+        return found[name]
+
+    def test_an_account_that_is_read_no_more_is_named(self, con: duckdb.DuckDBPyConnection) -> None:
+        write(con, "UPDATE accounts SET status = 'linked', synced_at = TIMESTAMPTZ '2025-04-09 09:00:00+00'")
+        found = self.verdict(con, "accounts_fresh")
+        assert found.counts == {"accounts": 1, "at_fault": 1}
+        assert found.rows == ("acc/last read 2025-04-09 09:00 UTC",)
+        write(con, "UPDATE accounts SET synced_at = TIMESTAMPTZ '2025-04-09 11:00:00+00'")
+        assert self.verdict(con, "accounts_fresh").passed
+
+    def test_many_unreadable_rows_are_told_of(self, con: duckdb.DuckDBPyConnection) -> None:
+        plant = """INSERT INTO quarantine BY NAME SELECT 'acc' AS account_id, 'p' || n AS payload_hash,
+            TIMESTAMPTZ '{0} 09:00:00+00' AS quarantined_at FROM range(20) AS r(n)"""
+        write(con, plant.format("2025-04-01"))
+        assert self.verdict(con, "few_unreadable").passed
+        write(con, plant.format("2025-04-09"))
+        found = self.verdict(con, "few_unreadable")
+        assert found.counts["at_fault"] == 20
+        assert found.rows[0] == "acc/quarantined payload p0"
+
+    def test_another_mix_of_reasons_is_told_of_and_the_reason_that_grew_is_named(
+        self, con: duckdb.DuckDBPyConnection
+    ) -> None:
+        write(con, "INSERT INTO decided_days BY NAME SELECT DATE '2025-04-10' AS day")
+        for which, day, detail, lines in (
+            ("a", BEFORE, "low_confidence", 300),
+            ("b", BEFORE, "personal_keyword", 300),
+            ("c", LATELY, "low_confidence", 250),
+        ):
+            write(con, MIX.format(which, day, detail, lines))
+        assert self.verdict(con, "reasons_steady").counts["at_fault"] == 1
+        assert all(row.startswith("acc/c") for row in self.verdict(con, "reasons_steady").rows)
+        write(con, MIX.format("d", LATELY, "personal_keyword", 230))
+        assert self.verdict(con, "reasons_steady").passed
+
+    def test_few_lines_say_nothing_of_a_mix(self, con: duckdb.DuckDBPyConnection) -> None:
+        write(con, "INSERT INTO decided_days BY NAME SELECT DATE '2025-04-10' AS day")
+        write(con, MIX.format("a", BEFORE, "low_confidence", 300))
+        write(con, MIX.format("b", LATELY, "personal_keyword", 150))
+        assert self.verdict(con, "reasons_steady").counts == {"tenants": 0, "index_thousandths": 0, "at_fault": 0}
