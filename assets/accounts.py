@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.described import OWNERS, of_table
 from assets.ingest import Upstream
 from assets.redaction import without_row_values
 from resources.clock import Clock
@@ -17,31 +18,32 @@ from resources.lookup import LookupReport, look_up
 from resources.warehouse import accounts
 from resources.warehouse.connection import Warehouse
 
-_OWNERS = ["team:kobosift"]
-
 BALANCES = dg.AssetSpec(
     "balances",
     deps=["accounts"],
     group_name="accounts",
     description="The balance of each linked account, as it was each time it was asked for.",
-    owners=_OWNERS,
+    owners=OWNERS,
     kinds={"ducklake"},
+    metadata=of_table("balances", of=("accounts",), view="balances"),
 )
 IDENTITIES = dg.AssetSpec(
     "identities",
     deps=["accounts"],
     group_name="accounts",
     description="Who holds each linked account: the name, and of the BVN its last four digits at most.",
-    owners=_OWNERS,
+    owners=OWNERS,
     kinds={"ducklake"},
+    metadata=of_table("identities", of=("accounts",), view="identities"),
 )
 INCOME = dg.AssetSpec(
     "income",
     deps=["accounts", "webhook_events"],
     group_name="accounts",
     description="Income and its streams as Mono reports them, from its records and from its webhook.",
-    owners=_OWNERS,
+    owners=OWNERS,
     kinds={"ducklake"},
+    metadata=of_table("income_records", of=("accounts",), view="income"),
 )
 
 

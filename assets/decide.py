@@ -12,6 +12,7 @@ import dagster as dg
 
 from assets.checks import report_proof
 from assets.decisions import decide_days
+from assets.described import OWNERS, of_funnel, of_table
 from assets.desk import Desk
 from assets.ingest import TRANSACTIONS
 from assets.partitions import DAYS, chosen_days
@@ -25,32 +26,36 @@ DECISIONS = dg.AssetSpec(
     deps=[TRANSACTIONS],
     group_name="decide",
     description="What the rules say of each line under the policy, lists and invoices in force, with the evidence.",
-    owners=["team:kobosift"],
+    owners=OWNERS,
     kinds={"ducklake", "polars"},
+    metadata=of_table("decisions", of=("transactions",), view="decision_log"),
 )
 SETTLEMENTS = dg.AssetSpec(
     "settlements",
     deps=[DECISIONS],
     group_name="decide",
     description="Which payment settles which open invoice, or may, with the lawful deductions that explain the gap.",
-    owners=["team:kobosift"],
+    owners=OWNERS,
     kinds={"ducklake", "polars"},
+    metadata=of_table("settlements", of=("decisions",), view="settlements"),
 )
 DRAFTS = dg.AssetSpec(
     "drafts",
     deps=[DECISIONS, SETTLEMENTS],
     group_name="decide",
     description="Invoices and credit notes waiting for a person, one for each eligible line that settles no invoice.",
-    owners=["team:kobosift"],
+    owners=OWNERS,
     kinds={"ducklake"},
+    metadata=of_table("drafts", of=("decisions", "transactions"), view="drafts"),
 )
 REJECTIONS = dg.AssetSpec(
     "rejections",
     deps=[DECISIONS, SETTLEMENTS],
     group_name="decide",
     description="The dead-letter queue: each rejected line with its reason, and an event for each new one.",
-    owners=["team:kobosift"],
+    owners=OWNERS,
     kinds={"ducklake"},
+    metadata=of_table("rejections", of=("decisions",), view="rejections"),
 )
 
 
@@ -100,7 +105,8 @@ def decide(
         (DRAFTS, ("drafts_created", "drafts_withdrawn")),
         (REJECTIONS, ("rejections_new", "events")),
     ):
-        yield dg.MaterializeResult(asset_key=spec.key, metadata={name: counts[name] for name in names})
+        funnel = of_funnel(desk.proof) if spec is DECISIONS and desk.proof else {}
+        yield dg.MaterializeResult(asset_key=spec.key, metadata={**{name: counts[name] for name in names}, **funnel})
 
 
 def trace_id(run_id: str) -> str:

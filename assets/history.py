@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from assets.described import OWNERS, of_table
 from assets.ingest import Upstream, line_counts, read_accounts
 from assets.partitions import DAYS, chosen_days
 from assets.redaction import without_row_values
@@ -25,8 +26,9 @@ BANK_HISTORY = dg.AssetSpec(
     "bank_history",
     group_name="ingest",
     description="Windows of booked days that were read from Mono on demand, beside the cursors: choose days, one run.",
-    owners=["team:kobosift"],
+    owners=OWNERS,
     kinds={"ducklake"},
+    metadata=of_table("history_windows"),
 )
 
 

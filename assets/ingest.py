@@ -13,6 +13,7 @@ from datetime import date
 import dagster as dg
 from pydantic import Field
 
+from assets.described import OWNERS, of_table
 from assets.desk import Desk
 from assets.redaction import without_row_values
 from resources.clock import Clock
@@ -28,16 +29,18 @@ ACCOUNTS = dg.AssetSpec(
     "accounts",
     group_name="ingest",
     description="Bank accounts linked with consent at Mono, with the cursor and the state of each.",
-    owners=["team:kobosift"],
+    owners=OWNERS,
     kinds={"ducklake"},
+    metadata=of_table("accounts", view="accounts"),
 )
 TRANSACTIONS = dg.AssetSpec(
     "transactions",
     deps=[ACCOUNTS, "webhook_events", "bank_history"],
     group_name="ingest",
     description="The newest version of every bank line, by account and id; older versions and unreadable rows apart.",
-    owners=["team:kobosift"],
+    owners=OWNERS,
     kinds={"ducklake"},
+    metadata=of_table("transactions", of=("accounts",), view="outcomes"),
 )
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from assets.described import OWNERS
 from assets.redaction import without_row_values
 from assets.webhooks import Landing
 from resources.clock import Clock
@@ -22,7 +23,7 @@ MAINTENANCE = dg.AssetSpec(
     deps=["transactions", "decisions", "settlements", "drafts", "rejections", "webhook_events"],
     group_name="operations",
     description="The warehouse kept tidy: small files merged, old snapshots let go, files nobody needs removed.",
-    owners=["team:kobosift"],
+    owners=OWNERS,
     kinds={"ducklake"},
 )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import dagster as dg
 from pydantic import Field
 
+from assets.described import OWNERS, of_table
 from assets.desk import Desk
 from assets.ingest import Upstream, read_accounts
 from assets.redaction import without_row_values
@@ -28,8 +29,9 @@ WEBHOOK_EVENTS = dg.AssetSpec(
         "Events that landed by webhook, each once and without its payload: lines are merged like synced ones, news of "
         "an account pull it, and what nobody knows is kept and counted."
     ),
-    owners=["team:kobosift"],
+    owners=OWNERS,
     kinds={"ducklake", "json"},
+    metadata=of_table("webhook_events", view="webhooks"),
 )
 
 

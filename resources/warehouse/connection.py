@@ -411,6 +411,11 @@ def _migrations() -> dict[str, list[str]]:
     return {name: [part for part in text.split("\n;\n") if part.strip()] for name, text in files}
 
 
+def migration_statements() -> list[str]:
+    """All statements of the migrations, in the order in which a new warehouse is made by them."""
+    return [statement for statements in _migrations().values() for statement in statements]
+
+
 def _pending(con: duckdb.DuckDBPyConnection, steps: dict[str, list[str]]) -> list[str]:
     try:
         applied = {name for (name,) in con.execute("SELECT name FROM schema_migrations").fetchall()}
