@@ -412,8 +412,8 @@ class Dying(Warehouse):
         self.real, self.left, self.committed = real, writes, committed
 
     def __getattribute__(self, name: str) -> Any:
-        if name == "read":
-            return object.__getattribute__(self, "real").read
+        if name in ("read", "home"):
+            return getattr(object.__getattribute__(self, "real"), name)
         return object.__getattribute__(self, name)
 
     def write(self, work: Callable[[duckdb.DuckDBPyConnection], T], *, run_id: str, note: str) -> T:
