@@ -127,7 +127,11 @@ class Books:
     def prove(self) -> None:
         """See that every proof of the warehouse holds."""
         with self.warehouse.read() as con:
-            assert [verdict for verdict in checks.prove(con, None).verdicts if not verdict.passed] == []
+            assert [
+                verdict
+                for verdict in checks.prove(con, None).verdicts
+                if not verdict.passed and not verdict.check.warns
+            ] == []
 
 
 def begin(books: Books) -> None:
