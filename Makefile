@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check dev bench lock pictures clean
+.PHONY: help setup demo test test-dagster check dev bench lock pictures clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ demo: setup ## Run the main job from nothing on invented bank lines
 
 test: setup ## Run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-dagster: setup ## Run the tests on a real Dagster page and daemon
+	KOBOSIFT_TEST_DAGSTER=1 $(BIN)/python -m pytest tests/pipelines/test_dagster_dev.py
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
