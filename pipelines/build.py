@@ -58,9 +58,7 @@ def build_defs(
         loggers: in place of Dagster's console.
     """
     return dg.Definitions(
-        assets=dg.with_source_code_references(
-            [pull, take_in_landed, read_history, look_up_accounts, decide, tidy_warehouse]
-        ),
+        assets=[pull, take_in_landed, read_history, look_up_accounts, decide, tidy_warehouse],
         asset_checks=[proofs],
         jobs=list(JOBS),
         schedules=list(SCHEDULES),
