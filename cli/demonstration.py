@@ -14,8 +14,11 @@ from cli.output import say, table
 from cli.runs import Wishes, open_runs
 from cli.session import Session, begin, prepared
 from resources.errors import ConfigurationError
+from resources.invoice_files import Form, read_content
+from resources.invoice_import import import_invoices
 from resources.settings import Settings, load_settings
-from resources.warehouse import accounts, audit, invoices
+from resources.warehouse import accounts, audit
+from rules.invoices import Owner
 from rules.passport import explain
 from rules.policy import Policy
 from sandbox.server import Sandbox, write_truth
@@ -98,17 +101,10 @@ def link_world(session: Session, world: World) -> None:
     def work(con: duckdb.DuckDBPyConnection) -> None:
         for account in world.accounts:
             accounts.link(con, account.id, account.organization_id, account.environment, now=now)
-        invoices.upsert(con, _invoices(world, now))
 
     session.warehouse.write(work, run_id=session.command_id, note="link the sandbox's accounts")
-
-
-def _invoices(world: World, now: datetime) -> pl.DataFrame:
-    """The sandbox's invoices in the columns of table `invoices`: amounts in minor units, exact."""
-    minor = (pl.col("total_amount", "net_amount", "vat_amount").str.replace(".", "", literal=True)).cast(pl.Int64)
-    return world.invoices().with_columns(
-        minor, pl.col("issue_date", "due_date").str.to_date(), imported_at=pl.lit(now, pl.Datetime("us", "UTC"))
-    )
+    found = read_content(world.invoices().write_csv().encode(), Form.CSV)
+    import_invoices(session.warehouse, found, Owner(), now=now, run_id=session.command_id)
 
 
 def _accuracy(outcomes: pl.DataFrame, world: World) -> None:
