@@ -32,7 +32,7 @@ def test_every_command_has_help_and_no_command_is_a_stub() -> None:
     told = subprocess.run([str(COMMAND), "--help"], check=True, capture_output=True, text=True).stdout
     names = {line.split()[0] for line in told.partition("Commands:")[2].splitlines() if line.strip()}
     assert names == {
-        *("accounts", "decide", "demo", "dev", "doctor", "drafts", "explain", "export", "lists", "policy"),
+        *("accounts", "decide", "demo", "dev", "doctor", "drafts", "explain", "export", "invoices", "lists", "policy"),
         *("rejections", "run", "sandbox", "sql", "sync"),
         *("label", "replay", "sweep"),
         *("backup", "restore"),
