@@ -27,6 +27,7 @@ from gateway.routes import (
     allow_deny,
     events,
     health,
+    imports,
     invoices,
     linking,
     settlements,
@@ -50,6 +51,7 @@ GUARDED_ROUTERS = (
     allow_deny.router,
     accounts.router,
     syncs.router,
+    imports.router,
     invoices.router,
     settlements.router,
 )

@@ -35,6 +35,6 @@ def test_every_command_has_help_and_no_command_is_a_stub() -> None:
         *("accounts", "decide", "demo", "dev", "doctor", "drafts", "explain", "export", "invoices", "lists", "policy"),
         *("rejections", "run", "sandbox", "sql", "sync"),
         *("label", "replay", "sweep"),
-        *("backup", "restore"),
+        *("backup", "invoices", "restore"),
         *("erase", "purge", "serve", "tokens"),
     }

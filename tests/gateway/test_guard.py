@@ -33,6 +33,7 @@ LEAST_ROLE = {
     ("POST", "/si/mono/sync"): "analyst",
     ("POST", "/si/mono/sync-stored"): "analyst",
     ("GET", "/si/mono/cursor"): "viewer",
+    ("POST", "/si/invoices/import"): "analyst",
     ("GET", "/si/invoices"): "viewer",
     ("GET", "/si/invoices/{id}"): "viewer",
     ("PATCH", "/si/invoices/{id}"): "analyst",
