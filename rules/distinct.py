@@ -1,34 +1,71 @@
-"""Work done once for each distinct text instead of once for each line.
+"""Work done no oftener than it must: once for each distinct value, or on the few lines that need it.
 
 Bank lines repeat themselves: the same payers, the same remarks but for their numbers. What costs much is computed over
-the distinct texts of a batch and put back on every line, inside the one lazy pass.
+the distinct values of a batch and put back on every line, inside the one lazy pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
 
-def per_distinct(text: pl.Expr, outputs: Mapping[str, pl.Expr], dtypes: pl.Schema) -> pl.Expr:
-    """Compute expressions over the distinct values of a text column.
+def per_distinct(
+    values: pl.Expr, steps: Sequence[Mapping[str, pl.Expr]], dtypes: pl.Schema, name: str = "text"
+) -> pl.Expr:
+    """Compute expressions over the distinct values of a column.
 
     Args:
-        text: a text column; a null has null outputs.
-        outputs: by name, expressions over `pl.col("text")` that look at one row at a time.
+        values: a column; a null has null outputs.
+        steps: by name, expressions over `pl.col(name)` that look at one row at a time, and over what the steps before
+            have made of it.
+        dtypes: the type of each output, in the order of the struct's fields.
+        name: what the expressions call the value.
+
+    Returns:
+        A struct column, one field an output. Unnest it; a field taken alone is computed again with each other one.
+
+    """
+    outputs = dtypes.names()
+
+    def look_up(batch: pl.Series) -> pl.Series:
+        lines = pl.DataFrame({name: batch})
+        known = lines.lazy().unique().drop_nulls()
+        for step in steps:
+            known = known.with_columns(**step)
+        found = lines.join(known.select(name, *outputs).collect(), on=name, how="left", maintain_order="left")
+        return found.select(pl.struct(outputs).alias("found")).to_series()
+
+    return values.map_batches(look_up, return_dtype=pl.Struct(dtypes), is_elementwise=True)
+
+
+def only_where(
+    condition: pl.Expr,
+    inputs: Mapping[str, pl.Expr],
+    work: Callable[[pl.LazyFrame], pl.LazyFrame],
+    dtypes: pl.Schema,
+) -> pl.Expr:
+    """Compute columns for the few lines where a condition holds, null everywhere else.
+
+    Args:
+        condition: a null does not hold.
+        inputs: by name, the columns that the work reads.
+        work: adds the outputs to the few lines and keeps their order.
         dtypes: the type of each output, in the order of the struct's fields.
 
     Returns:
-        A struct column, one field an output.
+        A struct column, one field an output. Unnest it; a field taken alone is computed again with each other one.
 
     """
-    names = dtypes.names()
+    outputs = dtypes.names()
 
-    def look_up(values: pl.Series) -> pl.Series:
-        lines = pl.DataFrame({"text": values})
-        known = lines.lazy().unique().drop_nulls().with_columns(**outputs).select("text", *names).collect()
-        found = lines.join(known, on="text", how="left", maintain_order="left")
-        return found.select(pl.struct(names).alias("found")).to_series()
+    def look_closer(batch: pl.Series) -> pl.Series:
+        lines = batch.struct.unnest()
+        holds = lines["_holds"]
+        few = work(lines.lazy().filter("_holds")).select(pl.struct(outputs).alias("found")).collect()
+        place = lines.select(pl.when("_holds").then(pl.col("_holds").cum_sum() - 1)).to_series()
+        return few.to_series().gather(place)
 
-    return text.map_batches(look_up, return_dtype=pl.Struct(dtypes), is_elementwise=True)
+    packed = pl.struct(condition.fill_null(value=False).alias("_holds"), **inputs)
+    return packed.map_batches(look_closer, return_dtype=pl.Struct(dtypes), is_elementwise=True)

@@ -15,6 +15,7 @@ from itertools import combinations
 import polars as pl
 
 from rules.contracts import DECISIONS
+from rules.distinct import per_distinct
 from rules.lists import Lists
 from rules.policy import PointsTable, Policy
 from rules.reasons import Detail, Outcome, Reason
@@ -30,6 +31,18 @@ class Row:
     outcome: Outcome
     reason: Reason | None
     detail: Detail
+
+
+_VERDICT = pl.Schema(
+    {
+        "outcome": pl.String(),
+        "reason": pl.String(),
+        "detail": pl.String(),
+        "rule": pl.UInt8(),
+        "score": pl.Int16(),
+        "nearest_miss": pl.UInt32(),
+    }
+)
 
 
 def held(signal: Signal) -> pl.Expr:
@@ -109,16 +122,18 @@ def judged(shown: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     rows = table(policy.points)
 
     def told(values: list[object], dtype: pl.DataType) -> pl.Expr:
-        return pl.col("_row").replace_strict(list(range(len(rows))), values, return_dtype=dtype)
+        return pl.col("row").replace_strict(list(range(len(rows))), values, return_dtype=dtype)
 
-    return shown.with_columns(_row=first_row(rows)).with_columns(
-        score=score(policy.points),
-        outcome=told([row.outcome.value for row in rows], pl.String()),
-        reason=told([row.reason.value if row.reason else None for row in rows], pl.String()),
-        detail=told([row.detail.value for row in rows], pl.String()),
-        rule=told([row.number for row in rows], pl.UInt8()),
-        nearest_miss=_nearest_miss(policy.points),
-    )
+    verdict = {
+        "score": score(policy.points),
+        "outcome": told([row.outcome.value for row in rows], pl.String()),
+        "reason": told([row.reason.value if row.reason else None for row in rows], pl.String()),
+        "detail": told([row.detail.value for row in rows], pl.String()),
+        "rule": told([row.number for row in rows], pl.UInt8()),
+        "nearest_miss": _nearest_miss(policy.points),
+    }
+    verdicts = per_distinct(pl.col("signals"), [{"row": first_row(rows)}, verdict], _VERDICT, name="signals")
+    return shown.with_columns(_verdict=verdicts).unnest("_verdict")
 
 
 # The blockers of the table's first rows, each with the signals that would have to be otherwise.
@@ -147,10 +162,8 @@ def _nearest_miss(points: PointsTable) -> pl.Expr:
     known: dict[int, int | None] = {}
 
     def look_up(values: pl.Series) -> pl.Series:
-        distinct = values.unique()
-        known.update(nearest_misses([value for value in distinct if value not in known], points))
-        misses = pl.Series([known[value] for value in distinct], dtype=pl.UInt32)
-        return values.replace_strict(distinct, misses, return_dtype=pl.UInt32)
+        known.update(nearest_misses([value for value in values if value not in known], points))
+        return pl.Series([known[value] for value in values], dtype=pl.UInt32)
 
     return pl.col("signals").map_batches(look_up, return_dtype=pl.UInt32, is_elementwise=True)
 

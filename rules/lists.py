@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -17,6 +16,7 @@ from functools import cached_property
 import polars as pl
 
 from rules.errors import ListEntryError, RulesError
+from rules.needles import needles, pieces_of_regex
 from rules.text import (
     collapsed,
     letters_and_digits,
@@ -46,7 +46,8 @@ ENTRIES = pl.Schema(
 )
 """What the rules need of an entry; a null `account_id` means the whole tenant."""
 
-_SCOPE = ["organization_id", "environment", "account_id"]
+_TENANT = ["organization_id", "environment"]
+_SCOPE = [*_TENANT, "account_id"]
 _VERDICT = pl.Struct({"deny": pl.String(), "allow": pl.String()})
 
 
@@ -89,7 +90,7 @@ EMPTY_LISTS_HASH = hashlib.sha256(b"").hexdigest()[:16]
 
 
 def _compared(field: str, match: str, value: str) -> str:
-    """The value in the form it is compared in; for `contains` and `regex` a pattern.
+    """The value in the form it is compared in; for `regex`, and a term with stars inside it, a pattern.
 
     Raises:
         RulesError, ComputeError: nothing could ever match it.
@@ -99,10 +100,11 @@ def _compared(field: str, match: str, value: str) -> str:
         if not value:
             message = "it is empty"
             raise RulesError(message)
-        pl.Series([""]).str.contains(f"(?:(?i){value})")  # as it stands among others: a comment would run into them
+        pl.Series([""]).str.contains(f"(?:(?i){value})")  # in brackets, so that a comment left open is refused
         return f"(?i){value}"
     if match == "contains":
-        return parse_term(value).pattern
+        term = parse_term(value)
+        return term.pattern if term.literal is None else term.literal
     if match == "prefix":
         found = re.sub(r"\s+", " ", normalised_value(value)).strip()
     elif field == "reference":
@@ -115,31 +117,15 @@ def _compared(field: str, match: str, value: str) -> str:
     return found
 
 
-def _form(field: str, match: str, text: pl.Expr) -> pl.Expr:
-    """A field's normalised text in the form that a match compares."""
+def _pieces(field: str, match: str, value: str) -> list[str]:
+    """What a text in lower case must hold for the value to match it, in pieces; none where that cannot be said."""
     if match == "regex":
-        return text
+        return pieces_of_regex(value)
+    if match == "contains":
+        return [word.strip("*") for word in parse_term(value).words]
     if match == "prefix":
-        return collapsed(text)
-    if match == "exact" and field == "reference":
-        return letters_and_digits(text)
-    return word_form(text)
-
-
-def _scans(match: str, values: list[str]) -> Iterator[str]:
-    """Regular expressions that find any of the compared values: one, or as many as the engine's bound on size asks."""
-    parts = [re.escape(value) if match == "prefix" else f"(?:{value})" for value in values]
-    pattern = f"{'^' if match == 'prefix' else ''}(?:{'|'.join(parts)})"
-    try:
-        pl.Series([""]).str.contains(pattern)
-    except pl.exceptions.ComputeError:
-        if len(values) == 1:
-            raise
-        half = len(values) // 2
-        yield from _scans(match, values[:half])
-        yield from _scans(match, values[half:])
-    else:
-        yield pattern
+        return _compared(field, match, value).split(" ")
+    return [] if field == "reference" else words_of(value)
 
 
 @dataclass(frozen=True)
@@ -158,10 +144,11 @@ class Lists:
 
         """
         held = effective(entries.select(ENTRIES.names()).cast(ENTRIES), now).sort("created_at", "entry_id")
-        compared = [
-            _compared(field, match, value) for field, match, value in held.select("field", "match", "value").iter_rows()
-        ]
-        return cls(held.with_columns(compared=pl.Series(compared, dtype=pl.String)).with_row_index("order"))
+        values = held.select("field", "match", "value").rows()
+        needle, beside = needles([_pieces(*value) for value in values])
+        looked_for = {"compared": [_compared(*value) for value in values], "needle": needle, "beside": beside}
+        added = [pl.Series(name, texts, dtype=pl.String) for name, texts in looked_for.items()]
+        return cls(held.with_columns(added).with_columns(test=_TEST, way=_WAY).with_row_index("order"))
 
     def verdict(self, fields: dict[str, pl.Expr]) -> pl.Expr:
         """The first deny and the first allow entry that match: a struct of `deny` and `allow`, entry ids or null.
@@ -172,75 +159,91 @@ class Lists:
         """
         if self.entries.is_empty():
             return pl.lit(None, dtype=_VERDICT)
-        inputs: list[str | pl.Expr] = [*_SCOPE, *(text.alias(f"{field}_text") for field, text in fields.items())]
-        return pl.struct(*inputs, self._likely(fields).alias("likely")).map_batches(
-            self._verdicts, return_dtype=_VERDICT, is_elementwise=True
-        )
+        texts = [text.alias(field) for field, text in fields.items() if field in self.entries["field"]]
+        return pl.struct(*_SCOPE, *texts).map_batches(self._verdicts, return_dtype=_VERDICT, is_elementwise=True)
 
     @cached_property
     def _groups(self) -> list[tuple[str, str, pl.DataFrame]]:
-        return [
-            (str(field), str(match), group)
-            for (field, match), group in self.entries.group_by("field", "match", maintain_order=True)
-        ]
-
-    def _likely(self, fields: dict[str, pl.Expr]) -> pl.Expr:
-        """Whether any entry may match, of whatever tenant: one scan for each kind of entry there is."""
-        tests = []
-        for field, match, group in self._groups:
-            values = group["compared"].unique(maintain_order=True).to_list()
-            if field == "tag":
-                tests.append(fields["tag"].list.len() > 0)
-            elif match == "exact":
-                tests.append(_form(field, match, fields[field]).is_in(values))
-            else:
-                text = _form(field, match, fields[field])
-                tests.extend(text.str.contains(scan) for scan in _scans(match, values))
-        return pl.any_horizontal(test.fill_null(value=False) for test in tests)
+        return [(str(field), str(way), group) for (field, way), group in self.entries.group_by("field", "way")]
 
     def _verdicts(self, batch: pl.Series) -> pl.Series:
-        rows = batch.struct.unnest().with_row_index("row")
-        likely = rows.filter("likely")
-        if likely.is_empty():
-            return pl.Series([None], dtype=_VERDICT).new_from_index(0, len(rows))
-        found = pl.concat([self._matches(likely, *group) for group in self._groups])
+        lines = batch.struct.unnest().with_row_index("row")
+        concerned = lines.filter(pl.col("organization_id").is_in(self.entries["organization_id"].unique().implode()))
+        matching = pl.concat(_WAYS[way](_texts(concerned, field), group) for field, way, group in self._groups)
         first = (
-            found.join(self.entries, on="order")
-            .join(likely.select("row", *_SCOPE), on="row", suffix="_line")
-            .filter(
-                pl.col("organization_id") == pl.col("organization_id_line"),
-                pl.col("environment") == pl.col("environment_line"),
-                pl.col("account_id").is_null() | (pl.col("account_id") == pl.col("account_id_line")),
-            )
-            .sort("order")
+            matching.sort("order")
             .group_by("row")
-            .agg(*(pl.col("entry_id").filter(pl.col("list") == name).first().alias(name) for name in ("deny", "allow")))
+            .agg(*(pl.col("entry_id").filter(pl.col("list") == name).first().alias(name) for name in LISTS))
         )
         return (
-            rows.select("row")
+            lines.select("row")
             .join(first, on="row", how="left", maintain_order="left")
             .select(pl.struct("deny", "allow").alias("verdict"))
             .to_series()
         )
 
-    @staticmethod
-    def _matches(likely: pl.DataFrame, field: str, match: str, group: pl.DataFrame) -> pl.DataFrame:
-        """Which lines match which entries of one kind, whatever their tenant: `row` and `order`."""
-        texts = likely.select("row", text=f"{field}_text")
-        if field == "tag":
-            texts = texts.explode("text")
-        texts = texts.drop_nulls("text").with_columns(text=_form(field, match, pl.col("text")))
-        entries = group.select("order", "compared")
-        if match == "exact":
-            return texts.join(entries, left_on="text", right_on="compared").select("row", "order")
-        pairs = []
-        if match == "prefix":
-            lengths = entries.with_columns(length=pl.col("compared").str.len_chars())
-            for (length,), same in lengths.group_by("length"):
-                starts = texts.with_columns(pl.col("text").str.head(length))
-                pairs.append(starts.join(same, left_on="text", right_on="compared").select("row", "order"))
-        else:
-            for (pattern,), same in entries.group_by("compared"):
-                hits = texts.filter(pl.col("text").str.contains(pattern)).select("row")
-                pairs.append(hits.join(same.select("order"), how="cross"))
-        return pl.concat(pairs)
+
+def _texts(lines: pl.DataFrame, field: str) -> pl.DataFrame:
+    """The texts of one field, each beside its line and the line's scope."""
+    texts = lines.select("row", *_SCOPE, text=field).drop_nulls("text")
+    return texts.explode("text").drop_nulls("text") if field == "tag" else texts
+
+
+def _by_needle(texts: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
+    """Which texts match which entries, looked at where an entry's needle is found in a text of its tenant."""
+    spotted = (
+        texts.with_columns(low=pl.col("text").str.to_lowercase())
+        .with_columns(needle=pl.col("low").str.extract_many(entries["needle"].unique().implode(), overlapping=True))
+        .filter(pl.col("needle").list.len() > 0)
+        .explode("needle")
+    )
+    likely = _joined(spotted, entries, "needle").filter(pl.col("low").str.contains(pl.col("beside"), literal=True))
+    same_tests = likely.sort("compared").partition_by("test", as_dict=True)  # sorted: a pattern is made ready once
+    return _told([likely.clear(), *(pairs.filter(_TESTS[str(test)]) for (test,), pairs in same_tests.items())])
+
+
+def _by_value(texts: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
+    """Which references are the same letters and digits as which entries."""
+    return _told([_joined(texts.with_columns(compared=letters_and_digits(pl.col("text"))), entries, "compared")])
+
+
+def _one_by_one(texts: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
+    """Which texts match which entries, each entry tried on all texts of its tenant."""
+    tenants = texts.join(entries, on=_TENANT, how="semi").partition_by(_TENANT, as_dict=True)
+    pairs = [_joined(texts.clear().with_columns(compared=pl.lit("")), entries, "compared")]
+    for (organization, environment, compared), _ in entries.group_by(*_TENANT, "compared"):
+        own = tenants.get((organization, environment), texts.clear())
+        found = own.filter(pl.col("text").str.contains(compared)).with_columns(compared=pl.lit(compared))
+        pairs.append(_joined(found, entries, "compared"))
+    return _told(pairs)
+
+
+def _joined(texts: pl.DataFrame, entries: pl.DataFrame, on: str) -> pl.DataFrame:
+    """Each text beside the entries of its scope that have the same in a column."""
+    of_account = pl.col("account_id_entry").is_null() | (pl.col("account_id_entry") == pl.col("account_id"))
+    return texts.join(entries, on=[*_TENANT, on], suffix="_entry").filter(of_account)
+
+
+def _told(pairs: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(frame.select("row", "order", "list", "entry_id") for frame in pairs)
+
+
+_TESTS = {
+    "exact": word_form(pl.col("text")) == pl.col("compared"),
+    "prefix": collapsed(pl.col("text")).str.starts_with(pl.col("compared")),
+    "contains": word_form(pl.col("text")).str.contains(pl.col("compared"), literal=True),
+    "contains stars": word_form(pl.col("text")).str.contains(pl.col("compared")),
+    "regex": pl.col("text").str.contains(pl.col("compared")),
+}
+"""Whether a line's text is what the entry beside it looks for."""
+_STARS = (pl.col("match") == "contains") & pl.col("compared").str.contains("*", literal=True)
+_TEST = pl.when(_STARS).then(pl.lit("contains stars")).otherwise("match")
+
+_WAYS = {"needle": _by_needle, "value": _by_value, "one by one": _one_by_one}
+_WAY = (
+    pl.when(pl.col("needle").is_not_null())
+    .then(pl.lit("needle"))
+    .when(pl.col("match") == "exact")
+    .then(pl.lit("value"))
+    .otherwise(pl.lit("one by one"))
+)

@@ -8,7 +8,6 @@ no counterparty, and all of it is remark.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -60,96 +59,54 @@ RAILS = (
 )
 """Tried in this order; rails that begin alike stand together."""
 
-_PHRASED = {
-    starts: tuple(rails)
-    for starts, rails in groupby((rail for rail in RAILS if rail.pattern), key=lambda rail: rail.starts)
-}
-_BEGINNING = "(?i)^(" + "|".join(re.escape(start) for starts in _PHRASED for start in starts) + ")"
+_KINDS = {starts: tuple(rails) for starts, rails in groupby(RAILS, key=lambda rail: rail.starts)}
+_RAILS_OF = dict(enumerate(_KINDS.values()))
+"""Rails that begin alike are of one kind, by its number; only rails of its kind are tried on a narration."""
+_KIND_OF = {start: kind for kind, starts in enumerate(_KINDS) for start in starts}
+_BEGINNING = "(?i)^(?:" + "|".join(re.escape(start) for start in _KIND_OF) + ")"
+_NONE = pl.lit(None, dtype=pl.String)
 
 PARSED = pl.Schema({"rail": pl.String(), "name": pl.String(), "before": pl.String(), "after": pl.String()})
 """What the grammar reads of a narration; every field is null where no rail fits."""
-
-_FIELDS = 4
-_NONE = pl.lit(None, dtype=pl.String)
-_SLASHED = {rail.name: rail.field for rail in RAILS if rail.field is not None}
 
 
 def with_parsed(lines: pl.LazyFrame, narration: str) -> pl.LazyFrame:
     """Add what the grammar reads of a normalised narration: the columns of `PARSED`, each under a `_` but `rail`.
 
-    A name may be empty: then nobody is named. Most narrations are slashed, and read by splitting them; the phrases of
-    the other rails are looked for only in what is left.
+    A name may be empty: then nobody is named.
     """
-    rest = pl.when(pl.col("_slashed").is_null()).then(pl.col(narration))
-    phrased = rest.map_batches(_phrased, return_dtype=pl.Struct(PARSED), is_elementwise=True)
-    read = pl.col("_phrased").struct
-    return (
-        lines.with_columns(_fields=pl.col(narration).str.splitn("/", _FIELDS))
-        .with_columns(_slashed=_slashed_rail())
-        .with_columns(_phrased=phrased, _position=pl.col("_slashed").replace_strict(_SLASHED, return_dtype=pl.UInt8))
-        .with_columns(
-            rail=pl.coalesce("_slashed", read.field("rail")),
-            _name=_slashed(_field, read.field("name")),
-            _before=read.field("before"),
-            _after=_slashed(_rest, read.field("after")),
-        )
-    )
+    names = {field: field if field == "rail" else f"_{field}" for field in PARSED}
+    read = pl.col(narration).map_batches(_parsed, return_dtype=pl.Struct(PARSED), is_elementwise=True)
+    return lines.with_columns(_parsed=read.struct.rename_fields(list(names.values()))).unnest("_parsed")
 
 
-def _field(number: int) -> pl.Expr:
-    return pl.col("_fields").struct.field(f"field_{number}")
-
-
-def _rest(number: int) -> pl.Expr:
-    """What stands after a field, its slashes kept."""
-    after = [pl.when(pl.col("_position") == number).then(_field(later)) for later in range(number + 1, _FIELDS)]
-    return pl.concat_str(after, separator="/", ignore_nulls=True) if len(after) > 1 else after[0]
-
-
-def _slashed_rail() -> pl.Expr:
-    """The name of the first slashed rail that a narration begins as and that has the field of its name; else null."""
-    return pl.coalesce(
-        pl.when(_begins(rail) & _field(rail.field).is_not_null()).then(pl.lit(rail.name))
-        for rail in RAILS
-        if rail.field is not None
-    )
-
-
-def _begins(rail: Rail) -> pl.Expr:
-    return pl.any_horizontal(
-        pl.all_horizontal(
-            _field(number).str.to_lowercase() == part for number, part in enumerate(start.rstrip("/").split("/"))
-        )
-        for start in rail.starts
-    )
-
-
-def _slashed(part: Callable[[int], pl.Expr], otherwise: pl.Expr) -> pl.Expr:
-    """A part of the narration by the position of its rail's name; of a narration that is not slashed, the other."""
-    for number in set(_SLASHED.values()):
-        otherwise = pl.when(pl.col("_position") == number).then(part(number)).otherwise(otherwise)
-    return otherwise
-
-
-def _phrased(narrations: pl.Series) -> pl.Series:
-    """What the phrased rails read; null where there is no narration."""
+def _parsed(narrations: pl.Series) -> pl.Series:
+    """What the rails read, each kind of them on the narrations that begin as it does."""
+    start = pl.col("text").str.extract(_BEGINNING, 0).str.to_lowercase()
     lines = pl.DataFrame({"text": narrations}).with_row_index("row")
-    begins = lines.drop_nulls("text").with_columns(start=pl.col("text").str.extract(_BEGINNING, 1).str.to_lowercase())
-    read = []
-    for starts, rails in _PHRASED.items():
-        left = begins.filter(pl.col("start").is_in(starts))
-        for rail in rails:
-            fields = _read(left, str(rail.pattern), rail.name)
-            read.append(fields.drop_nulls("name"))
-            left = left.filter(fields["name"].is_null())
-    found = lines.select("row").join(pl.concat(read), on="row", how="left", maintain_order="left")
-    return found.select(pl.struct(PARSED.names()).alias("parsed")).to_series()
+    kinds = lines.with_columns(kind=start.replace_strict(_KIND_OF, default=None, return_dtype=pl.UInt8))
+    read = [_unread(lines.clear())]
+    for (kind,), left in kinds.partition_by("kind", as_dict=True).items():
+        for rail in _RAILS_OF.get(kind, ()):
+            fields = _read(left, rail)
+            fits = fields["name"].is_not_null()
+            read.append(fields.filter(fits))
+            left = left.filter(~fits)
+        read.append(_unread(left))
+    return pl.concat(read).sort("row").select(pl.struct(PARSED.names()).alias("parsed")).to_series()
 
 
-def _read(lines: pl.DataFrame, pattern: str, rail: str) -> pl.DataFrame:
-    """What one pattern reads of narrations that begin as its rail does; a null name where it does not fit."""
-    found = pl.col("text").str.extract_groups(f"(?is){pattern}").struct
-    fields = {
-        group: found.field(group) if f"?P<{group}>" in pattern else _NONE for group in ("name", "before", "after")
-    }
-    return lines.select("row", rail=pl.lit(rail), **fields)
+def _unread(lines: pl.DataFrame) -> pl.DataFrame:
+    """Narrations that no rail fits."""
+    return lines.select("row", *(pl.lit(None, dtype=pl.String).alias(field) for field in PARSED))
+
+
+def _read(lines: pl.DataFrame, rail: Rail) -> pl.DataFrame:
+    """What one rail reads of narrations that begin as it does; a null name where it does not fit."""
+    if rail.pattern is not None:
+        found = pl.col("text").str.extract_groups(f"(?is){rail.pattern}").struct
+        fields = {group: found.field(group) for group in ("name", "before", "after") if f"?P<{group}>" in rail.pattern}
+    else:
+        found = pl.col("text").str.splitn("/", rail.field + 2).struct
+        fields = {"name": found.field(f"field_{rail.field}"), "after": found.field(f"field_{rail.field + 1}")}
+    return lines.select("row", rail=pl.lit(rail.name), **{"name": _NONE, "before": _NONE, "after": _NONE, **fields})

@@ -13,12 +13,13 @@ from enum import IntEnum
 import polars as pl
 
 from rules import rails
-from rules.distinct import per_distinct
 from rules.lists import Lists
 from rules.money import NO_CURRENCY
 from rules.policy import Policy, floor_of
+from rules.parties import with_names
 from rules.references import first_matching_token, first_numbered_token
-from rules.text import BREAK, TermList, normalised, place_of, word_form
+from rules.remarks import with_finds
+from rules.text import normalised
 
 
 class Signal(IntEnum):
@@ -71,8 +72,6 @@ REMARK_TERMS = {
 }
 """The kinds of terms that are looked for in the remark, and the signal that each gives."""
 
-_BESIDE = "\x1f"  # between what a rail says before the name and what it says after: no term reaches across it
-
 
 def signals(
     transactions: pl.LazyFrame, *, policy: Policy, lists: Lists, invoices: pl.DataFrame, now: datetime
@@ -93,10 +92,9 @@ def signals(
     """
     return (
         transactions.pipe(_with_parties)
-        .pipe(_with_names, company=policy.terms("company"))
-        .pipe(_with_remark, boilerplate=policy.terms("boilerplate"))
+        .pipe(with_names, company=policy.terms("company"))
+        .pipe(with_finds, policy=policy)
         .pipe(_with_references, pattern=policy.reference_pattern, invoices=invoices)
-        .pipe(_with_finds, policy=policy)
         .pipe(_with_verdicts, lists=lists)
         .pipe(_with_bits, policy=policy, now=now)
     )
@@ -121,71 +119,6 @@ def _not_blank(text: pl.Expr) -> pl.Expr:
     return pl.when(trimmed != "").then(trimmed)
 
 
-def _with_names(lines: pl.LazyFrame, *, company: TermList) -> pl.LazyFrame:
-    """What the parties' names show: their words, the set of these, and the company terms among them."""
-    party = pl.coalesce("counterparty", "_narration")
-    outputs = {
-        "form": word_form(pl.col("text")),
-        "key": _word_set(pl.col("text")),
-        "found": company.found_in(word_form(pl.col("text"))),
-    }
-    named = {
-        **outputs,
-        "term": company.term_of(outputs["found"]),
-        "at": place_of(outputs["form"], outputs["found"], "party"),
-    }
-    strings = pl.Schema(dict.fromkeys(named, pl.String()))
-    return lines.with_columns(
-        _party=per_distinct(party, named, strings),
-        _holder=per_distinct(
-            pl.col("holder"), {"key": _word_set(normalised(pl.col("text")))}, pl.Schema({"key": pl.String()})
-        ),
-    ).with_columns(
-        _name=pl.when(pl.col("counterparty").is_not_null()).then(pl.col("_party").struct.field("form")),
-        _self=pl.col("counterparty").is_not_null()
-        & (pl.col("_party").struct.field("key") == pl.col("_holder").struct.field("key")),
-        company_term=pl.col("_party").struct.field("term"),
-        company_at=pl.col("_party").struct.field("at"),
-    )
-
-
-def _word_set(name: pl.Expr) -> pl.Expr:
-    """The set of a name's words as one text; null where there are fewer than two."""
-    words = name.str.to_lowercase().str.extract_all(r"[\p{L}\p{M}]+").list.unique().list.sort()
-    return pl.when(words.list.len() > 1).then(words.list.join(" "))
-
-
-def _with_remark(lines: pl.LazyFrame, *, boilerplate: TermList) -> pl.LazyFrame:
-    """What is said besides the counterparty's name and the rail's fixed words, as a word form."""
-    said = pl.when(pl.col("rail").is_null()).then(pl.col("_narration")).otherwise(pl.col("_after").fill_null(""))
-    before = pl.col("_before")
-    said = pl.when(before.is_not_null()).then(pl.concat_str([before, said], separator=_BESIDE)).otherwise(said)
-    form = pl.col("text").str.split(_BESIDE).list.eval(word_form(pl.element())).list.join(BREAK)
-    without_numbers = said.str.replace_all(
-        r"\d+", "0"
-    )  # numbers are no words, and make remarks differ that say the same
-    forms = per_distinct(without_numbers, {"form": boilerplate.removed_from(form)}, pl.Schema({"form": pl.String()}))
-    return lines.with_columns(_said=forms.struct.field("form")).with_columns(
-        _remark=_with_extras(_without_name(pl.col("_said"), pl.col("_name")))
-    )
-
-
-def _without_name(said: pl.Expr, name: pl.Expr) -> pl.Expr:
-    """The remark without the counterparty's name wherever it stands: Gift and Charity are given names."""
-    named = (name.str.len_bytes() > len("  ")) & said.str.contains(name, literal=True)
-    parts = pl.when(named).then(said).str.split(name)
-    return pl.when(named).then(parts.list.join(BREAK)).otherwise(said)
-
-
-def _with_extras(said: pl.Expr) -> pl.Expr:
-    """Description and tags after the remark, none of them running into the next."""
-    extra = pl.col("description").is_not_null() | (pl.col("tags").list.len() > 0)
-    tags = pl.when(extra).then(pl.col("tags")).list.eval(word_form(normalised(pl.element()))).list.join(BREAK)
-    description = word_form(normalised(pl.when(extra).then(pl.col("description"))))
-    joined = pl.concat_str([pl.when(extra).then(said), description, tags], separator=BREAK, ignore_nulls=True)
-    return pl.when(extra).then(joined).otherwise(said)
-
-
 def _with_references(lines: pl.LazyFrame, *, pattern: str | None, invoices: pl.DataFrame) -> pl.LazyFrame:
     """The transaction's reference, and whether an explicit one is what the pattern asks for."""
     explicit = pl.col("_explicit_reference")
@@ -198,20 +131,6 @@ def _with_references(lines: pl.LazyFrame, *, pattern: str | None, invoices: pl.D
         _reference_parses=explicit.is_null() | fits,
         refused_reference=pl.when(~fits).then(explicit),
         reference=pl.when(explicit.is_not_null()).then(pl.when(fits).then(explicit)).otherwise(found),
-    )
-
-
-def _with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
-    """Which term of each kind stands in the remark, and where."""
-    outputs: dict[str, pl.Expr] = {}
-    for kind in REMARK_TERMS:
-        terms = policy.terms(kind)
-        found = terms.found_in(pl.col("text"))
-        outputs[f"{kind}_term"] = terms.term_of(found)
-        outputs[f"{kind}_at"] = place_of(pl.col("text"), found, "remark")
-    finds = per_distinct(pl.col("_remark"), outputs, pl.Schema(dict.fromkeys(outputs, pl.String())))
-    return lines.with_columns(_finds=finds).with_columns(
-        pl.col("_finds").struct.field(name).alias(name) for name in outputs
     )
 
 

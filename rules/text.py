@@ -17,6 +17,7 @@ import polars as pl
 from rules.errors import RulesError
 
 NOT_LETTERS = r"[^\p{L}\p{M}]+"
+_GROWS = "\u0130"  # a capital that no pattern takes for the two characters it becomes in lower case
 BREAK = "\n"  # between texts that follow each other: no term reaches across it
 
 
@@ -83,6 +84,13 @@ class Term:
         return re.escape(self.literal) if self.literal is not None else self.whole_words
 
     @property
+    def hint(self) -> str:
+        """A regular expression that finds the term's first word in any text, ignoring case, or something like it."""
+        word = self.words[0]
+        before, after = ("" if word.startswith("*") else "(?:^|[^a-z])"), ("" if word.endswith("*") else "(?:$|[^a-z])")
+        return f"{before}{re.escape(word.strip('*'))}{after}"
+
+    @property
     def whole_words(self) -> str:
         """A regular expression that takes the matched words whole, with their blanks."""
         return "".join(_word_pattern(word) for word in self.words)
@@ -125,7 +133,18 @@ class TermList:
         """The run of a word form where the leftmost term matches; null where none does."""
         if not self.terms:
             return pl.lit(None, dtype=pl.String)
-        return text.str.extract(f"({self.pattern})", 1)
+        return text.str.extract(self.pattern, 0)
+
+    def may_be_in(self, text: pl.Expr) -> pl.Expr:
+        """Whether a term may stand in a normalised text: one scan of the text as it is, that misses none."""
+        if not self.terms:
+            return pl.lit(value=False)
+        return text.str.contains("|".join((f"(?i){_GROWS}", *(term.hint for term in self.terms))))
+
+    def find(self, form: pl.Expr, *, kind: str, place: str) -> dict[str, pl.Expr]:
+        """Which term stands in a word form, and where: `<kind>_term` and `<kind>_at`."""
+        found = self.found_in(form)
+        return {f"{kind}_term": self.term_of(found), f"{kind}_at": place_of(form, found, place)}
 
     def term_of(self, found: pl.Expr) -> pl.Expr:
         """The term, as it was written, that `found_in` found; of several that find the same, the first."""
@@ -152,6 +171,5 @@ class TermList:
 def place_of(text: pl.Expr, found: pl.Expr, name: str) -> pl.Expr:
     """Where in a word form a find begins, as "<name> word 3", counted from 1; null where nothing was found."""
     before = text.str.splitn(found, 2).struct.field("field_0")
-    at_word_start = (before == "") | before.str.ends_with(" ") | before.str.ends_with(BREAK)
-    number = before.str.count_matches(r"[^ \n]+") + at_word_start.cast(pl.UInt32)
-    return pl.when(found.is_not_null()).then(pl.format(f"{name} word {{}}", number))
+    with_its_beginning = pl.concat_str([before, pl.lit("x")])  # goes on with a word, or begins the next
+    return pl.format(f"{name} word {{}}", with_its_beginning.str.count_matches(r"[^ \n]+"))

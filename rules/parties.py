@@ -1,0 +1,51 @@
+"""What the parties' names show: the company term among their words, and whether the payer is the account's own holder.
+
+Most names stand on one line only. So no more is done to all of them than scans of their plain text, and their words are
+looked at where such a scan says that it may be worth it.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from rules.distinct import only_where, per_distinct
+from rules.text import TermList, normalised, word_form
+
+_COMPANY = pl.Schema({"company_term": pl.String(), "company_at": pl.String()})
+_SELF = pl.Schema({"_self": pl.Boolean()})
+
+
+def with_names(lines: pl.LazyFrame, *, company: TermList) -> pl.LazyFrame:
+    """Add `company_term`, `company_at` and `_self`.
+
+    Company terms are looked for in the counterparty, or in the whole narration where the counterparty is unknown.
+    """
+    name, narration = pl.col("counterparty"), pl.col("_narration")
+    unnamed = pl.when(name.is_null()).then(narration)
+    steps = [{"form": word_form(pl.col("text"))}, company.find(pl.col("form"), kind="company", place="party")]
+    found = only_where(
+        company.may_be_in(name).fill_null(company.may_be_in(unnamed)),
+        {"name": name, "narration": narration},
+        lambda few: few.with_columns(_found=per_distinct(pl.coalesce("name", "narration"), steps, _COMPANY)).unnest(
+            "_found"
+        ),
+        _COMPANY,
+    )
+    holder = normalised(pl.col("holder"))
+    own = only_where(
+        may_be_named(holder.str.to_lowercase(), name), {"name": name, "holder": holder}, _same_words, _SELF
+    )
+    return lines.with_columns(_found=found, _own=own).unnest("_found", "_own")
+
+
+def may_be_named(text: pl.Expr, name: pl.Expr) -> pl.Expr:
+    """Whether a text in lower case may hold a name's first word: a look at its first letters, where these are plain."""
+    start = pl.when(name.str.contains("(?i)^[a-z]{3}")).then(name.str.head(3).str.to_lowercase())
+    return text.str.contains(start, literal=True).fill_null(name.is_not_null())
+
+
+def _same_words(names: pl.LazyFrame) -> pl.LazyFrame:
+    """Whether the name and the holder are the same set of two or more words."""
+    words, others = (word_form(pl.col(name)).str.strip_chars(" ").str.split("  ") for name in ("name", "holder"))
+    same = words.list.set_symmetric_difference(others).list.len() == 0
+    return names.with_columns(_self=same & (words.list.n_unique() > 1))

@@ -1,0 +1,70 @@
+"""The remark: what a line says besides the counterparty's name and its rail's fixed words, and the terms it holds.
+
+On most lines that is what the rail leaves of the narration, so terms are looked for once in each distinct text of these;
+and again on the few lines that say the counterparty's name there, or that have a description or tags.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import polars as pl
+
+from rules.parties import may_be_named
+from rules.policy import Policy
+from rules.text import BREAK, NOT_LETTERS, normalised, word_form
+
+KINDS = ("business", "personal", "refund", "reversal")
+"""The kinds of terms that are looked for in the remark."""
+
+_FINDS = pl.Schema({f"{kind}_{told}": pl.String() for kind in KINDS for told in ("term", "at")})
+_ANOTHER = "1"  # between what a rail says before the name and after it; in a text without numbers it is free
+
+
+def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
+    """Add, for each kind of terms, which of them stands in the remark and where: `<kind>_term` and `<kind>_at`."""
+    form = policy.terms("boilerplate").removed_from(_word_form_of_said())
+    kinds = [policy.terms(kind).find(pl.col("remark"), kind=kind, place="remark") for kind in KINDS]
+    finds = dict(chain.from_iterable(find.items() for find in kinds))
+    more = pl.col("description").is_not_null() | (pl.col("tags").list.len() > 0)
+
+    def find(batch: pl.Series) -> pl.Series:
+        lines = batch.struct.unnest().lazy()
+        known = lines.select("said").unique().with_columns(remark=form).with_row_index("place").collect()
+        placed = lines.join(known.lazy(), on="said", how="left", maintain_order="left")
+        placed = placed.with_columns(differs=more | may_be_named(pl.col("remark"), pl.col("name"))).collect()
+        few = placed.lazy().filter("differs").select(remark=_remark())
+        remarks = pl.concat([known.lazy().select("remark"), few])
+        found = remarks.select(pl.struct(**finds).alias("found")).collect().to_series()
+        own = len(known) + pl.col("differs").cum_sum() - 1
+        return found.gather(placed.select(pl.when("differs").then(own).otherwise("place")).to_series())
+
+    inputs = {"said": _said(), "name": pl.col("counterparty")}
+    found = pl.struct("description", "tags", **inputs).map_batches(
+        find, return_dtype=pl.Struct(_FINDS), is_elementwise=True
+    )
+    return lines.with_columns(_found=found).unnest("_found")
+
+
+def _said() -> pl.Expr:
+    """What is said besides the rail's fixed words, every number the same: numbers are no words and make texts differ."""
+    said = pl.when(pl.col("rail").is_null()).then(pl.col("_narration")).otherwise(pl.col("_after").fill_null(""))
+    before, after = (text.str.replace_all("[0-9]+", "0") for text in (pl.col("_before"), said))
+    return pl.when(before.is_null()).then(after).otherwise(pl.concat_str([before, after], separator=_ANOTHER))
+
+
+def _word_form_of_said() -> pl.Expr:
+    """The word form of what is said, a break between its parts."""
+    words = pl.col("said").str.to_lowercase().str.replace_all(NOT_LETTERS.replace("]", f"{_ANOTHER}]"), "  ")
+    broken = words.str.replace_all(f" *{_ANOTHER} *", f" {BREAK} ")
+    return pl.concat_str([pl.lit(" "), broken.str.strip_chars(" "), pl.lit(" ")])
+
+
+def _remark() -> pl.Expr:
+    """What is said without the counterparty's name, for Gift and Charity are given names; then description and tags."""
+    name = word_form(pl.col("name"))
+    parts = pl.col("remark").str.split(pl.when(name.str.len_bytes() > len("  ")).then(name))
+    said = pl.coalesce(parts.list.join(BREAK), "remark")
+    tags = pl.col("tags").list.eval(word_form(normalised(pl.element()))).list.join(BREAK)
+    description = word_form(normalised(pl.col("description")))
+    return pl.concat_str([said, description, tags], separator=BREAK, ignore_nulls=True)
