@@ -20,22 +20,18 @@ def with_names(lines: pl.LazyFrame, *, company: TermList) -> pl.LazyFrame:
 
     Company terms are looked for in the counterparty, or in the whole narration where the counterparty is unknown.
     """
-    name, narration = pl.col("counterparty"), pl.col("_narration")
-    unnamed = pl.when(name.is_null()).then(narration)
+    name, holder = pl.col("counterparty"), normalised(pl.col("holder"))
     steps = [{"form": word_form(pl.col("text"))}, company.find(pl.col("form"), kind="company", place="party")]
     found = only_where(
-        company.may_be_in(name).fill_null(company.may_be_in(unnamed)),
-        {"name": name, "narration": narration},
-        lambda few: few.with_columns(_found=per_distinct(pl.coalesce("name", "narration"), steps, _COMPANY)).unnest(
-            "_found"
-        ),
+        company.may_be_in(pl.col("_party")),
+        {"party": pl.col("_party")},
+        lambda few: few.with_columns(_found=per_distinct(pl.col("party"), steps, _COMPANY)).unnest("_found"),
         _COMPANY,
     )
-    holder = normalised(pl.col("holder"))
-    own = only_where(
-        may_be_named(holder.str.to_lowercase(), name), {"name": name, "holder": holder}, _same_words, _SELF
-    )
-    return lines.with_columns(_found=found, _own=own).unnest("_found", "_own")
+    likely = may_be_named(holder.str.to_lowercase(), name)
+    own = only_where(likely, {"name": name, "holder": holder}, _same_words, _SELF)
+    parties = lines.with_columns(_party=pl.coalesce("counterparty", "_narration"))
+    return parties.with_columns(_found=found, _own=own).unnest("_found", "_own")
 
 
 def may_be_named(text: pl.Expr, name: pl.Expr) -> pl.Expr:

@@ -90,8 +90,11 @@ def _parsed(narrations: pl.Series) -> pl.Series:
         for rail in _RAILS_OF.get(kind, ()):
             fields = _read(left, rail)
             fits = fields["name"].is_not_null()
-            read.append(fields.filter(fits))
-            left = left.filter(~fits)
+            if fits.all():
+                left = left.clear()
+            else:
+                fields, left = fields.filter(fits), left.filter(~fits)
+            read.append(fields)
         read.append(_unread(left))
     return pl.concat(read).sort("row").select(pl.struct(PARSED.names()).alias("parsed")).to_series()
 

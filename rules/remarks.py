@@ -26,13 +26,15 @@ def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
     form = policy.terms("boilerplate").removed_from(_word_form_of_said())
     kinds = [policy.terms(kind).find(pl.col("remark"), kind=kind, place="remark") for kind in KINDS]
     finds = dict(chain.from_iterable(find.items() for find in kinds))
-    more = pl.col("description").is_not_null() | (pl.col("tags").list.len() > 0)
+    more = pl.col("description").is_not_null() | (pl.col("tags").list.len() > 0).fill_null(value=False)
 
     def find(batch: pl.Series) -> pl.Series:
         lines = batch.struct.unnest().lazy()
         known = lines.select("said").unique().with_columns(remark=form).with_row_index("place").collect()
         placed = lines.join(known.lazy(), on="said", how="left", maintain_order="left")
-        placed = placed.with_columns(differs=more | may_be_named(pl.col("remark"), pl.col("name"))).collect()
+        placed = placed.with_columns(
+            differs=more | may_be_named(pl.col("remark"), pl.col("name")).fill_null(value=False)
+        ).collect()
         few = placed.lazy().filter("differs").select(remark=_remark())
         remarks = pl.concat([known.lazy().select("remark"), few])
         found = remarks.select(pl.struct(**finds).alias("found")).collect().to_series()

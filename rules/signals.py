@@ -105,10 +105,11 @@ def _with_parties(lines: pl.LazyFrame) -> pl.LazyFrame:
     return (
         lines.with_columns(
             pl.col("currency").fill_null(pl.col("account_currency")),
-            _narration=normalised(pl.col("narration").fill_null("").str.strip_chars()),
+            _narration=pl.col("narration").fill_null("").str.strip_chars(),
             _explicit=_not_blank(normalised(pl.col("counterparty"))),
             _explicit_reference=_not_blank(normalised(pl.col("reference"))),
         )
+        .with_columns(_narration=normalised(pl.col("_narration")))
         .pipe(rails.with_parsed, "_narration")
         .with_columns(counterparty=pl.coalesce("_explicit", _not_blank(pl.col("_name"))))
     )
