@@ -62,7 +62,6 @@ def only_where(
 
     def look_closer(batch: pl.Series) -> pl.Series:
         lines = batch.struct.unnest()
-        holds = lines["_holds"]
         few = work(lines.lazy().filter("_holds")).select(pl.struct(outputs).alias("found")).collect()
         place = lines.select(pl.when("_holds").then(pl.col("_holds").cum_sum() - 1)).to_series()
         return few.to_series().gather(place)

@@ -1,7 +1,7 @@
 """The remark: what a line says besides the counterparty's name and its rail's fixed words, and the terms it holds.
 
-On most lines that is what the rail leaves of the narration, so terms are looked for once in each distinct text of these;
-and again on the few lines that say the counterparty's name there, or that have a description or tags.
+On most lines that is what the rail leaves of the narration, so terms are looked for once in each distinct text of
+these; and again on the few lines that say the counterparty's name there, or that have a description or tags.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
 
 
 def _said() -> pl.Expr:
-    """What is said besides the rail's fixed words, every number the same: numbers are no words and make texts differ."""
+    """What is said besides the rail's fixed words, all numbers the same: they are no words, and make texts differ."""
     said = pl.when(pl.col("rail").is_null()).then(pl.col("_narration")).otherwise(pl.col("_after").fill_null(""))
     before, after = (text.str.replace_all("[0-9]+", "0") for text in (pl.col("_before"), said))
     return pl.when(before.is_null()).then(after).otherwise(pl.concat_str([before, after], separator=_ANOTHER))

@@ -15,8 +15,8 @@ import polars as pl
 from rules import rails
 from rules.lists import Lists
 from rules.money import NO_CURRENCY
-from rules.policy import Policy, floor_of
 from rules.parties import with_names
+from rules.policy import Policy, floor_of
 from rules.references import first_matching_token, first_numbered_token
 from rules.remarks import with_finds
 from rules.text import normalised
