@@ -34,7 +34,7 @@ def per_distinct(
         known = lines.lazy().unique().drop_nulls()
         for step in steps:
             known = known.with_columns(**step)
-        found = lines.join(known.select(name, *outputs).collect(), on=name, how="left", maintain_order="left")
+        found = lines.join(known.select(name, *outputs).collect(engine="in-memory"), on=name, how="left", maintain_order="left")
         return found.select(pl.struct(outputs).alias("found")).to_series()
 
     return values.map_batches(look_up, return_dtype=pl.Struct(dtypes), is_elementwise=True)
@@ -62,9 +62,9 @@ def only_where(
 
     def look_closer(batch: pl.Series) -> pl.Series:
         lines = batch.struct.unnest()
-        few = work(lines.lazy().filter("_holds")).select(pl.struct(outputs).alias("found")).collect()
+        few = work(lines.lazy().filter("_holds")).select(pl.struct(outputs).alias("found")).collect(engine="in-memory")
         place = lines.select(pl.when("_holds").then(pl.col("_holds").cum_sum() - 1)).to_series()
         return few.to_series().gather(place)
 
-    packed = pl.struct(condition.fill_null(value=False).alias("_holds"), **inputs)
-    return packed.map_batches(look_closer, return_dtype=pl.Struct(dtypes), is_elementwise=True)
+    named = [condition.fill_null(value=False).alias("_holds"), *(column.alias(name) for name, column in inputs.items())]
+    return pl.struct(named).map_batches(look_closer, return_dtype=pl.Struct(dtypes), is_elementwise=True)

@@ -14,7 +14,7 @@ from itertools import combinations
 
 import polars as pl
 
-from rules.contracts import DECISIONS
+from rules.contracts import DECISIONS, TRANSACTIONS
 from rules.distinct import per_distinct
 from rules.lists import Lists
 from rules.policy import PointsTable, Policy
@@ -104,7 +104,8 @@ def decide(
 
     """
     lists = Lists.in_force(entries, now)
-    shown = signals(transactions, policy=policy, lists=lists, invoices=invoices, now=now)
+    lines = transactions.select(list(TRANSACTIONS.columns))
+    shown = signals(lines, policy=policy, lists=lists, invoices=invoices, now=now)
     return judged(shown, policy).select(list(DECISIONS.columns))
 
 

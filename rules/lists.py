@@ -146,9 +146,12 @@ class Lists:
         held = effective(entries.select(ENTRIES.names()).cast(ENTRIES), now).sort("created_at", "entry_id")
         values = held.select("field", "match", "value").rows()
         needle, beside = needles([_pieces(*value) for value in values])
-        looked_for = {"compared": [_compared(*value) for value in values], "needle": needle, "beside": beside}
-        added = [pl.Series(name, texts, dtype=pl.String) for name, texts in looked_for.items()]
-        return cls(held.with_columns(added).with_columns(test=_TEST, way=_WAY).with_row_index("order"))
+        looked_for = held.with_columns(
+            compared=pl.Series([_compared(*value) for value in values], dtype=pl.String),
+            needle=pl.Series(needle, dtype=pl.String),
+            beside=pl.Series(beside, dtype=pl.String),
+        )
+        return cls(looked_for.with_columns(test=_TEST, way=_WAY).with_row_index("order"))
 
     def verdict(self, fields: dict[str, pl.Expr]) -> pl.Expr:
         """The first deny and the first allow entry that match: a struct of `deny` and `allow`, entry ids or null.

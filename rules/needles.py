@@ -24,7 +24,8 @@ def pieces_of_regex(pattern: str) -> list[str]:
     """
     if _UNREAD.search(pattern):
         return []
-    read, depth = [], 0
+    read: list[str] = []
+    depth = 0
     for token in _TOKEN.findall(pattern):
         depth += {"(": 1, ")": -1}.get(token, 0)
         if token[0] in "*?{" and read:

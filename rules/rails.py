@@ -110,6 +110,7 @@ def _read(lines: pl.DataFrame, rail: Rail) -> pl.DataFrame:
         found = pl.col("text").str.extract_groups(f"(?is){rail.pattern}").struct
         fields = {group: found.field(group) for group in ("name", "before", "after") if f"?P<{group}>" in rail.pattern}
     else:
-        found = pl.col("text").str.splitn("/", rail.field + 2).struct
-        fields = {"name": found.field(f"field_{rail.field}"), "after": found.field(f"field_{rail.field + 1}")}
+        number = rail.field or 0
+        found = pl.col("text").str.splitn("/", number + 2).struct
+        fields = {"name": found.field(f"field_{number}"), "after": found.field(f"field_{number + 1}")}
     return lines.select("row", rail=pl.lit(rail.name), **{"name": _NONE, "before": _NONE, "after": _NONE, **fields})

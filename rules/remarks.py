@@ -6,8 +6,6 @@ these; and again on the few lines that say the counterparty's name there, or tha
 
 from __future__ import annotations
 
-from itertools import chain
-
 import polars as pl
 
 from rules.parties import may_be_named
@@ -25,27 +23,28 @@ def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
     """Add, for each kind of terms, which of them stands in the remark and where: `<kind>_term` and `<kind>_at`."""
     form = policy.terms("boilerplate").removed_from(_word_form_of_said())
     kinds = [policy.terms(kind).find(pl.col("remark"), kind=kind, place="remark") for kind in KINDS]
-    finds = dict(chain.from_iterable(find.items() for find in kinds))
-    more = pl.col("description").is_not_null() | (pl.col("tags").list.len() > 0).fill_null(value=False)
+    finds = pl.struct([found.alias(name) for find in kinds for name, found in find.items()])
 
-    def find(batch: pl.Series) -> pl.Series:
+    def found(batch: pl.Series) -> pl.Series:
         lines = batch.struct.unnest().lazy()
-        known = lines.select("said").unique().with_columns(remark=form).with_row_index("place").collect()
+        known = lines.select("said").unique().with_columns(remark=form).with_row_index("place").collect(engine="in-memory")
         placed = lines.join(known.lazy(), on="said", how="left", maintain_order="left")
-        placed = placed.with_columns(
-            differs=more | may_be_named(pl.col("remark"), pl.col("name")).fill_null(value=False)
-        ).collect()
-        few = placed.lazy().filter("differs").select(remark=_remark())
-        remarks = pl.concat([known.lazy().select("remark"), few])
-        found = remarks.select(pl.struct(**finds).alias("found")).collect().to_series()
-        own = len(known) + pl.col("differs").cum_sum() - 1
-        return found.gather(placed.select(pl.when("differs").then(own).otherwise("place")).to_series())
+        told = placed.with_columns(differs=_may_differ()).collect(engine="in-memory")
+        anew = told.lazy().filter("differs").select(remark=_remark())
+        remarks = pl.concat([known.lazy().select("remark"), anew])
+        own_place = len(known) + pl.col("differs").cum_sum() - 1
+        place = told.select(pl.when("differs").then(own_place).otherwise("place")).to_series()
+        return remarks.select(found=finds).collect(engine="in-memory").to_series().gather(place)
 
-    inputs = {"said": _said(), "name": pl.col("counterparty")}
-    found = pl.struct("description", "tags", **inputs).map_batches(
-        find, return_dtype=pl.Struct(_FINDS), is_elementwise=True
-    )
-    return lines.with_columns(_found=found).unnest("_found")
+    inputs = pl.struct("description", "tags", _said().alias("said"), pl.col("counterparty").alias("name"))
+    finding = inputs.map_batches(found, return_dtype=pl.Struct(_FINDS), is_elementwise=True)
+    return lines.with_columns(_found=finding).unnest("_found")
+
+
+def _may_differ() -> pl.Expr:
+    """Whether the remark may be another than what is said: it says the name, or there is more to say."""
+    more = pl.col("description").is_not_null() | (pl.col("tags").list.len() > 0).fill_null(value=False)
+    return more | may_be_named(pl.col("remark"), pl.col("name")).fill_null(value=False)
 
 
 def _said() -> pl.Expr:

@@ -18,7 +18,7 @@ from rules.money import NO_CURRENCY
 from rules.parties import with_names
 from rules.policy import Policy, floor_of
 from rules.references import first_matching_token, first_numbered_token
-from rules.remarks import with_finds
+from rules.remarks import KINDS, with_finds
 from rules.text import normalised
 
 
@@ -64,13 +64,8 @@ def held_in(value: int) -> list[Signal]:
     return [signal for signal in Signal if value & signal.bit]
 
 
-REMARK_TERMS = {
-    "business": Signal.BUSINESS_TERM,
-    "personal": Signal.PERSONAL_TERM,
-    "refund": Signal.REFUND_TERM,
-    "reversal": Signal.REVERSAL_TERM,
-}
-"""The kinds of terms that are looked for in the remark, and the signal that each gives."""
+REMARK_TERMS = {kind: Signal[f"{kind.upper()}_TERM"] for kind in KINDS}
+"""The signal that each kind of terms in the remark gives."""
 
 
 def signals(
