@@ -34,7 +34,9 @@ def per_distinct(
         known = lines.lazy().unique().drop_nulls()
         for step in steps:
             known = known.with_columns(**step)
-        found = lines.join(known.select(name, *outputs).collect(engine="in-memory"), on=name, how="left", maintain_order="left")
+        found = lines.join(
+            known.select(name, *outputs).collect(engine="in-memory"), on=name, how="left", maintain_order="left"
+        )
         return found.select(pl.struct(outputs).alias("found")).to_series()
 
     return values.map_batches(look_up, return_dtype=pl.Struct(dtypes), is_elementwise=True)

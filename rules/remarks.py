@@ -27,7 +27,9 @@ def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
 
     def found(batch: pl.Series) -> pl.Series:
         lines = batch.struct.unnest().lazy()
-        known = lines.select("said").unique().with_columns(remark=form).with_row_index("place").collect(engine="in-memory")
+        known = (
+            lines.select("said").unique().with_columns(remark=form).with_row_index("place").collect(engine="in-memory")
+        )
         placed = lines.join(known.lazy(), on="said", how="left", maintain_order="left")
         told = placed.with_columns(differs=_may_differ()).collect(engine="in-memory")
         anew = told.lazy().filter("differs").select(remark=_remark())
