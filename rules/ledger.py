@@ -183,6 +183,12 @@ def near(
     return found.filter((pl.col(one) - pl.col(other)).abs() <= tolerance).drop("_bucket")
 
 
+def in_turn(want: str, group: list[str]) -> pl.Expr:
+    """What each invoice of a group gets of the payment's `amount`, one after the other, at most what it wants."""
+    before = pl.col(want).cum_sum().over(group) - pl.col(want)
+    return pl.min_horizontal(want, pl.col("amount") - before).clip(lower_bound=0)
+
+
 def plain(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of a match that no deduction is part of, ready for `Ledger.propose` but for what the strategy says."""
     return rows.with_columns(

@@ -11,7 +11,7 @@ import polars as pl
 
 from rules.combinations import MOST_INVOICES, adding_up
 from rules.deductions import expected_payments
-from rules.ledger import LINKED, SUGGESTED, Ledger, explained, in_window, near, plain
+from rules.ledger import LINKED, SUGGESTED, Ledger, explained, in_turn, in_window, near, plain
 from rules.names import similar_names
 
 MOST_SUGGESTED = 25
@@ -207,12 +207,13 @@ def _propose_combined(ledger: Ledger, edges: pl.DataFrame, found: list[tuple[int
         return
     rows, proposals, sure = zip(*found, strict=True)
     ledger.propose(
-        plain(edges[list(rows)]).with_columns(
+        plain(edges[list(rows)])
+        .with_columns(
             pl.Series("proposal", proposals, pl.String),
             pl.Series("status", [LINKED if each else SUGGESTED for each in sure], pl.String),
             strategy=pl.lit("customer_several"),
-            allocated=pl.col("outstanding"),
-            difference=pl.lit(0, pl.Int64),
             closes=pl.lit(value=True),
         )
+        .with_columns(allocated=in_turn("outstanding", ["payment", "proposal"]))
+        .with_columns(difference=pl.col("outstanding") - pl.col("allocated"))
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from rules.deductions import expected_payments
-from rules.ledger import LINKED, SUGGESTED, Ledger, explained, in_window, plain
+from rules.ledger import LINKED, SUGGESTED, Ledger, explained, in_turn, in_window, plain
 from rules.reasons import Detail
 
 
@@ -229,14 +229,15 @@ def _several_less_deductions(ledger: Ledger, rows: pl.DataFrame) -> pl.DataFrame
 
 def _propose_several(ledger: Ledger, rows: pl.DataFrame) -> None:
     ledger.propose(
-        rows.with_columns(ambiguous=pl.col("ways") > 1).with_columns(
+        rows.with_columns(ambiguous=pl.col("ways") > 1)
+        .with_columns(
             strategy=pl.lit("reference_several"),
             proposal=pl.lit(""),
             status=_status(ledger, "reference_several"),
-            allocated=pl.min_horizontal("expected", pl.col("outstanding") - pl.col("deducted")),
-            difference=pl.col("outstanding") - pl.col("deducted") - pl.col("expected"),
+            allocated=in_turn("expected", ["payment", "explanation_name"]),
             closes=pl.lit(value=True),
         )
+        .with_columns(difference=pl.col("outstanding") - pl.col("deducted") - pl.col("allocated"))
     )
 
 
@@ -249,13 +250,13 @@ def _guess_several(ledger: Ledger, rows: pl.DataFrame) -> None:
         allocated=pl.min_horizontal("outstanding", "amount"),
         difference=gap,
     )
-    before = pl.col("outstanding").cum_sum().over("payment") - pl.col("outstanding")
-    share = pl.min_horizontal("outstanding", pl.col("amount") - before)
-    in_turn = (
+    shared = (
         _rest(rows, alone)
-        .with_columns(strategy=pl.lit("reference_several"), proposal=pl.lit(""), allocated=share)
+        .with_columns(
+            strategy=pl.lit("reference_several"), proposal=pl.lit(""), allocated=in_turn("outstanding", ["payment"])
+        )
         .filter(pl.col("allocated") > 0)
         .with_columns(difference=pl.col("outstanding") - pl.col("allocated"))
     )
-    for guess in (alone, in_turn.select(alone.columns)):
+    for guess in (alone, shared.select(alone.columns)):
         ledger.propose(plain(guess).with_columns(status=pl.lit(SUGGESTED), closes=pl.lit(value=False)))

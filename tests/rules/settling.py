@@ -72,7 +72,7 @@ def payment(naira: int | str = 107_500, *names: str, **changes: Any) -> Row:
 def numbered(rows: Iterable[Row]) -> list[Row]:
     """Payments that share an id get one each by their place, tx-1, tx-2 ..., a minute apart."""
     told = list(rows)
-    if len({row["transaction_id"] for row in told}) == len(told):
+    if len({(row["organization_id"], row["transaction_id"]) for row in told}) == len(told):
         return told
     return [
         row | {"transaction_id": f"tx-{place}", "booked_at": row["booked_at"] + timedelta(minutes=place)}
