@@ -1,7 +1,7 @@
-"""The corpus of `reconciliation_cases/`: hand-written books and what must be made of them, side by side in one file each.
+"""The corpus of `reconciliation_cases/`: hand-written books and what must be made of them, side by side in one file.
 
-A case holds `[[invoice]]`, `[[payment]]` and `[[said]]` (what a person said of a payment and an invoice, by their place)
-as `tests.rules.settling` builds them, and `expected`: the settlements and rejections in the words of `settling.told`;
+A case holds `[[invoice]]`, `[[payment]]` and `[[said]]` (what a person said of a payment and an invoice, by place) as
+`tests.rules.settling` builds them, and `expected`: the settlements and rejections in the words of `settling.told`;
 `lost` are the candidates that lost, with why.
 """
 
