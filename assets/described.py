@@ -13,7 +13,7 @@ import dagster as dg
 from resources.warehouse.checks import Proof
 from resources.warehouse.columns import columns_of
 from resources.warehouse.engine import CATALOG
-from rules.passport import money
+from rules.money import money
 
 OWNERS = ["team:kobosift"]
 RUNBOOK = "docs/runbook.md"

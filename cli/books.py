@@ -121,7 +121,7 @@ def _list(
 ) -> None:
     from cli.session import begin
     from resources.warehouse import audit
-    from rules.passport import money
+    from rules.money import money
 
     where = environment.value if environment else None
     with begin().warehouse.read() as con:

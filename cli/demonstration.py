@@ -17,10 +17,9 @@ from resources.errors import ConfigurationError
 from resources.invoice_files import Form, read_content
 from resources.invoice_import import import_invoices
 from resources.settings import Settings, load_settings
-from resources.warehouse import accounts, audit
+from resources.warehouse import accounts, audit, settlements
 from rules.invoices import Owner
 from rules.passport import explain
-from rules.policy import Policy
 from sandbox.server import Sandbox, write_truth
 from sandbox.world import World, build_world
 
@@ -29,10 +28,10 @@ SANDBOX_KEY = "sandbox"
 
 _REQUESTS_PER_SECOND = 500.0
 _SHOWN = (
-    ("An eligible line", ["business_signal"]),
     ("A rejected one", ["personal_keyword"]),
     ("Money that only moved, or came back", ["self_transfer", "reversal"]),
 )
+_LOOKED_AT = 100
 
 
 def show() -> bool:
@@ -60,7 +59,7 @@ def show() -> bool:
         outcomes = audit.newest(con, "outcomes", 10_000)
     mine = outcomes.filter(pl.col("account_id").is_in(world.account_ids)).sort("amount", descending=True)
     _accuracy(mine, world)
-    _examples(mine, session.policy)
+    _examples(session, mine)
     _next(settings)
     failed = [reports.warn_of_accounts(synced), reports.warn_of_checks(proof)]
     return not any(failed)
@@ -120,14 +119,27 @@ def _accuracy(outcomes: pl.DataFrame, world: World) -> None:
     say(f"Precision {right / max(len(taken), 1):.1%}, recall {right / max(len(business), 1):.1%} of business lines.")
 
 
-def _examples(outcomes: pl.DataFrame, policy: Policy) -> None:
-    """Explain three decisions of different kinds, those of the greatest amounts."""
+def _examples(session: Session, outcomes: pl.DataFrame) -> None:
+    """Explain three decisions of different kinds: a payment less withheld tax, and lines that are none."""
+    matched = outcomes.filter(pl.col("disposition") == "matched").head(_LOOKED_AT)
+    with session.warehouse.read() as con:
+        for row in matched.iter_rows(named=True):
+            settled = settlements.of_transaction(con, row["account_id"], row["transaction_id"])
+            if any(each["deducted"] for each in settled):
+                _example(
+                    "A payment of an invoice, less what the buyer withheld", explain(row, session.policy.name, settled)
+                )
+                break
     for title, details in _SHOWN:
         found = outcomes.filter(pl.col("detail").is_in(details))
         if len(found):
-            say()
-            say(f"--- {title}")
-            say(explain(found.row(0, named=True), policy.name))
+            _example(title, explain(found.row(0, named=True), session.policy.name))
+
+
+def _example(title: str, told: str) -> None:
+    say()
+    say(f"--- {title}")
+    say(told)
 
 
 def _next(settings: Settings) -> None:

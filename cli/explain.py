@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,30 +25,40 @@ def explain(
 ) -> None:
     """Tell why a transaction was decided as it was.
 
-    Each signal and what it saw, the points, the row of the decision table, and the nearest miss.
+    Each signal and what it saw, the points, the row of the decision table, the nearest miss; what it settles and why.
     """
     when = moment("--as-of", as_of) if as_of else None
     from cli.session import begin
     from resources.errors import ConfigurationError
-    from resources.warehouse import audit, policies
+    from resources.warehouse import audit, policies, settlements
     from rules.passport import explain as in_words
 
     with begin().warehouse.read() as con:
         found = audit.find_outcome(con, transaction, account, when)
         policy = policies.find(con, found[0]["policy_hash"]) if found else None
+        key = (found[0]["account_id"], transaction) if found else ("", "")
+        settled = settlements.of_transaction(con, *key, when)
+        lost = settlements.candidates_of(con, *key) if when is None else []
     if not found:
-        message = (
-            f"there is no decision on transaction {transaction}{f' at {when}' if when else ''}: kobosift run makes them"
-        )
-        raise ConfigurationError(message)
+        told = f"no decision was in force on transaction {transaction} at {when}" if when else _unknown(transaction)
+        raise ConfigurationError(told)
     if len(found) > 1:
         owners = ", ".join(each["account_id"] for each in found)
         message = f"transaction {transaction} is known of several accounts: say which with --account ({owners})"
         raise ConfigurationError(message)
     if as_json:
-        emit({**found[0], "evidence": _parsed(found[0]["evidence"])})
+        beside = {"settlements": [_readable(row) for row in settled], "candidates": lost}
+        emit({**found[0], "evidence": _parsed(found[0]["evidence"]), **beside})
         return
-    say(in_words(found[0], policy[0] if policy else None))
+    say(in_words(found[0], policy[0] if policy else None, settled, lost))
+
+
+def _unknown(transaction: str) -> str:
+    return f"there is no transaction {transaction} here: look for its id in `audit.outcomes`, or sync its account first"
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "deductions": _parsed(row["deductions"])}
 
 
 def _parsed(evidence: str | None) -> object:

@@ -68,7 +68,7 @@ def list_(
     """List invoices, the newest first."""
     from cli.session import begin
     from resources.warehouse import invoices
-    from rules.passport import money
+    from rules.money import money
 
     where, status = (environment.value if environment else None), ("open" if only_open else None)
     with begin().warehouse.read() as con:

@@ -150,7 +150,7 @@ def _stop(session: Session, *, as_json: bool) -> None:
 
 def _noted(session: Session, *, as_json: bool) -> None:
     from resources.warehouse import policies, shadows
-    from rules.passport import money
+    from rules.money import money
 
     with session.warehouse.read() as con:
         now, found = policies.shadow(con), shadows.summary(con).to_dicts()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from cli.output import say, table, warn
-from rules.passport import money
+from rules.money import money
 
 if TYPE_CHECKING:
     from assets.decisions import DecideReport

@@ -113,7 +113,7 @@ def _document(found: Replay, policy: Policy, out: Path | None) -> dict[str, obje
 
 
 def _print(found: Replay, policy: Policy, out: Path | None) -> None:
-    from rules.passport import money
+    from rules.money import money
 
     told = found.summary
     say(f"{policy.name!r}, hash {policy.hash}: {told.flipped:,} of {told.lines:,} decided lines would flip.")
@@ -175,7 +175,7 @@ def _print_examples(found: Replay) -> None:
     shown = found.examples.head(_EXAMPLES_SHOWN)
     if shown.is_empty():
         return
-    from rules.passport import money
+    from rules.money import money
 
     say()
     for row in shown.iter_rows(named=True):

@@ -49,3 +49,9 @@ def iso_currency(code: pl.Expr) -> pl.Expr:
     upper = code.str.strip_chars().str.to_uppercase()
     iso = upper.replace(SPELLINGS)
     return pl.when(iso.str.contains(f"^{CURRENCY}$")).then(iso).when(iso != "").then(pl.lit(NO_CURRENCY))
+
+
+def money(amount: int, currency: str | None) -> str:
+    """An amount in minor units as people write it: "NGN 1,234.56"."""
+    whole, decimals = major_units(amount).split(".")
+    return f"{currency or '?'} {int(whole):,}.{decimals}"

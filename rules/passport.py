@@ -6,11 +6,12 @@ It tells what the evidence holds and nothing that it does not; who wants to comp
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rules.money import major_units
+from rules.money import money
 from rules.reasons import Detail
+from rules.settlement_words import settlement_words
 
 _BECAUSE = {
     Detail.DENYLISTED: "a deny entry matches ({deny_entry})",
@@ -71,12 +72,19 @@ _MISS_WORDS = {
 }
 
 
-def explain(outcome: Mapping[str, Any], policy_name: str | None = None) -> str:
+def explain(
+    outcome: Mapping[str, Any],
+    policy_name: str | None = None,
+    settlements: Sequence[Mapping[str, Any]] = (),
+    candidates: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Tell one transaction's decision in words.
 
     Args:
         outcome: a row of `audit.outcomes`, or of it with a decision of `audit.decision_log` in its place.
         policy_name: the name of the policy that the decision was made under, where it is known.
+        settlements: what the transaction settles or may, as `settlement_words` reads it.
+        candidates: the invoices that lost.
     """
     if outcome["outcome"] is None:
         return "\n".join([*_line(outcome), "", "Not decided yet: run `kobosift decide`."])
@@ -84,6 +92,7 @@ def explain(outcome: Mapping[str, Any], policy_name: str | None = None) -> str:
     parts = [
         _line(outcome),
         _verdict(outcome, evidence),
+        settlement_words(outcome, settlements, candidates),
         _signals(evidence),
         _miss(evidence),
         _under(outcome, policy_name),
@@ -158,9 +167,3 @@ def _under(outcome: Mapping[str, Any], policy_name: str | None) -> list[str]:
     return [
         f"Decided {outcome['decided_at']} under policy {name}{outcome['policy_hash']}; trace {outcome['trace_id']}."
     ]
-
-
-def money(amount: int, currency: str | None) -> str:
-    """An amount in minor units as people write it: "NGN 1,234.56"."""
-    whole, decimals = major_units(amount).split(".")
-    return f"{currency or '?'} {int(whole):,}.{decimals}"

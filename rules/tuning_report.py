@@ -9,8 +9,7 @@ from typing import Any
 
 from rules.charts import Curve, bars, curves, shades
 from rules.knobs import Knob
-from rules.money import major_units
-from rules.passport import money
+from rules.money import major_units, money
 from rules.replay import Summary
 from rules.sweep import flat
 

@@ -128,9 +128,12 @@ def find(con: duckdb.DuckDBPyConnection, settlement_id: str) -> dict[str, Any] |
     return rows[0] if rows else None
 
 
-def of_transaction(con: duckdb.DuckDBPyConnection, account_id: str, transaction_id: str) -> list[dict[str, Any]]:
-    """The settlements in force of a transaction, with what each invoice says."""
-    return con.execute(_OF_TRANSACTION, [account_id, transaction_id]).pl().to_dicts()
+def of_transaction(
+    con: duckdb.DuckDBPyConnection, account_id: str, transaction_id: str, as_of: datetime | None = None
+) -> list[dict[str, Any]]:
+    """The settlements of a transaction, those in force or those of a time, with what each invoice says now."""
+    values = {"account_id": account_id, "transaction_id": transaction_id, "as_of": as_of}
+    return con.execute(_OF_TRANSACTION, values).pl().to_dicts()
 
 
 def candidates_of(con: duckdb.DuckDBPyConnection, account_id: str, transaction_id: str) -> list[dict[str, Any]]:
@@ -370,9 +373,15 @@ _INSERT_CANDIDATES = (
 )
 _OF_INVOICE = "i.customer_name, i.currency, i.total_amount, i.net_amount, i.vat_amount, i.issue_date, i.due_date"
 _OF_TRANSACTION = f"""
-SELECT s.*, {_OF_INVOICE}
-FROM settlements AS s LEFT JOIN invoices AS i USING (organization_id, environment, invoice_id)
-WHERE s.account_id = ? AND s.transaction_id = ?
+SELECT s.* EXCLUDE (superseded_at), {_OF_INVOICE}
+FROM (
+    SELECT *, CAST(NULL AS TIMESTAMPTZ) AS superseded_at FROM settlements
+    UNION ALL BY NAME
+    SELECT * FROM superseded_settlements WHERE $as_of IS NOT NULL
+) AS s
+LEFT JOIN invoices AS i USING (organization_id, environment, invoice_id)
+WHERE s.account_id = $account_id AND s.transaction_id = $transaction_id
+    AND ($as_of IS NULL OR (s.decided_at <= $as_of AND coalesce(s.superseded_at > $as_of, TRUE)))
 ORDER BY s.status, s.proposal, s.invoice_number
 """  # noqa: S608 - names of columns
 _CANDIDATES_OF = f"""

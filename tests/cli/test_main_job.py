@@ -98,9 +98,11 @@ def test_a_decision_is_explained_now_and_as_it_was(town: Town) -> None:
     assert town.done("explain", line["transaction_id"], "--as-of", told["decided_at"], "--json").document["outcome"]
     before = town("explain", line["transaction_id"], "--as-of", "2020-01-01")
     assert before.code == 2
-    assert "no decision" in before.err
+    assert "no decision was in force" in before.err
     assert town("explain", line["transaction_id"], "--as-of", "yesterday").code == 2
-    assert town("explain", "nothing").code == 2
+    unknown = town("explain", "nothing")
+    assert unknown.code == 2
+    assert "no transaction nothing here" in unknown.err
 
 
 def test_an_entry_changes_the_next_decision_and_can_be_taken_back(town: Town) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rules.passport import explain, money
+from rules.money import money
+from rules.passport import explain
 from rules.reasons import Detail, Outcome
 from rules.signals import Signal
 
