@@ -36,9 +36,9 @@ def explain(
     with begin().warehouse.read() as con:
         found = audit.find_outcome(con, transaction, account, when)
         policy = policies.find(con, found[0]["policy_hash"]) if found else None
-        key = (found[0]["account_id"], transaction) if found else ("", "")
-        settled = settlements.of_transaction(con, *key, when)
-        lost = settlements.candidates_of(con, *key) if when is None else []
+        owner = found[0]["account_id"] if found else ""
+        settled = settlements.of_transaction(con, owner, transaction, when)
+        lost = settlements.candidates_of(con, owner, transaction) if when is None else []
     if not found:
         told = f"no decision was in force on transaction {transaction} at {when}" if when else _unknown(transaction)
         raise ConfigurationError(told)
