@@ -17,7 +17,17 @@ from importlib import resources
 from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 
 from rules.errors import PolicyError, RulesError
 from rules.money import CURRENCY, minor_units
@@ -131,6 +141,19 @@ class StrategyTable(_Table):
     days_after_due: Count | None = None
 
 
+_REJECTS_NOTHING = "what does not match is tried by the next strategy: write link, suggest or off"
+
+
+def _no_rejection(table: StrategyTable) -> StrategyTable:
+    if table.action == "reject":
+        raise ValueError(_REJECTS_NOTHING)
+    return table
+
+
+MatchTable = Annotated[StrategyTable, AfterValidator(_no_rejection)]
+"""A strategy that rejects nothing; only part and over payments can be rejected."""
+
+
 class SettlementTable(_Table):
     """The table `[settlement]`."""
 
@@ -138,15 +161,15 @@ class SettlementTable(_Table):
     name_similarity: Annotated[StrictInt, Field(ge=0, le=100)]
     narration_limit: Count
     tenants_without_tin: list[StrictStr]
-    reference_exact: StrategyTable
-    reference_net_of_deductions: StrategyTable
-    reference_several: StrategyTable
+    reference_exact: MatchTable
+    reference_net_of_deductions: MatchTable
+    reference_several: MatchTable
     reference_part: StrategyTable
     reference_over: StrategyTable
-    customer_exact: StrategyTable
-    customer_net_of_deductions: StrategyTable
-    customer_several: StrategyTable
-    amount_only: StrategyTable
+    customer_exact: MatchTable
+    customer_net_of_deductions: MatchTable
+    customer_several: MatchTable
+    amount_only: MatchTable
 
 
 class DocumentTable(_Table):

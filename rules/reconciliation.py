@@ -77,8 +77,8 @@ STANDING = pl.Schema(
         "deductions": pl.String(),
     }
 )
-"""What stands whatever the rules say: settlements that a person `accepted` or `declined`, and `linked` ones to invoices
-that have been marked as paid since."""
+"""What stands whatever the rules say: settlements that a person `accepted` or `declined`, `linked` ones to invoices
+that have been marked as paid since, and what payments settled that have been `erased` since (these name none)."""
 
 SETTLEMENTS = pl.Schema(
     {

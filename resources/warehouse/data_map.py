@@ -523,6 +523,11 @@ TABLES = (
         others=("account_hash", "line_hash", "key_mark", "erased_at"),
     ),
     Table(
+        "settled_by_erased",
+        "keyed hashes beside what erased lines settled of the tenant's own invoices, so that none opens again",
+        others=("organization_id", "environment", "invoice_id", "amount", "account_hash", "erased_at"),
+    ),
+    Table(
         "erased_days",
         "nothing of an account: before which day lines no longer come in",
         others=("before", "erased_at"),

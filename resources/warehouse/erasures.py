@@ -103,6 +103,7 @@ def erase(con: duckdb.DuckDBPyConnection, request: Request, name: Callable[[list
     rows = con.execute("SELECT DISTINCT transaction_id FROM erasing_lines").fetchall()
     name([transaction_id for (transaction_id,) in rows])
     _remember(con, request)
+    _remember_settled(con, request)
     counts = {table.name: _delete(con, table, where, request.scope) for table, where in _deletions(request.scope)}
     counts = {table: count for table, count in counts.items() if count}
     if counts:
@@ -233,8 +234,9 @@ def clear_consented(con: duckdb.DuckDBPyConnection, admission: Admission, linked
     key = _checked_key(con, admission)
     linked_at = [(account_hash(key, each.account_id), each.linked_at) for each in linked]
     con.register("consents", pl.DataFrame(linked_at, {"account_hash": pl.String(), "linked_at": _UTC}, orient="row"))
-    if con.execute(f"SELECT 1 {_CONSENTED} LIMIT 1").fetchone():
-        con.execute(f"DELETE {_CONSENTED}")
+    for consented in (_CONSENTED, _CONSENTED.replace("erased_lines", "settled_by_erased")):
+        if con.execute(f"SELECT 1 {consented} LIMIT 1").fetchone():
+            con.execute(f"DELETE {consented}")
     con.unregister("consents")
 
 
@@ -321,6 +323,19 @@ def _remember(con: duckdb.DuckDBPyConnection, request: Request) -> None:
     key = request.key
     hashes = [(account_hash(key, account), _digest(key, kind, account, name)) for kind, account, name in hashed]
     _insert_hashes(con, hashes, key_mark(key), request.requested_at)
+
+
+def _remember_settled(con: duckdb.DuckDBPyConnection, request: Request) -> None:
+    """Keep how much of each invoice was settled: it must not open again when the line that paid it is gone."""
+    settled = con.execute(_SETTLED).pl()
+    if settled.is_empty():
+        return
+    hashes = [account_hash(request.key, account) for account in settled["account_id"]]
+    con.register("settled_before", settled.drop("account_id").with_columns(account_hash=pl.Series(hashes)))
+    con.execute(
+        "INSERT INTO settled_by_erased BY NAME SELECT *, ? AS erased_at FROM settled_before", [request.requested_at]
+    )
+    con.unregister("settled_before")
 
 
 def _insert_hashes(
@@ -428,6 +443,13 @@ _PART_OF_NAME = [
     SEMI JOIN (SELECT DISTINCT {column} AS id FROM {table}) AS t ON contains(t.id, name)"""  # noqa: S608 - as above
     for table, column in _ID_COLUMNS
 ]
+_SETTLED = """
+SELECT s.organization_id, s.environment, s.invoice_id, s.account_id,
+    CAST(sum(s.allocated + coalesce(s.deducted, 0)) AS BIGINT) AS amount
+FROM settlements AS s SEMI JOIN erasing_lines USING (account_id, transaction_id)
+WHERE s.status IN ('linked', 'accepted')
+GROUP BY ALL
+"""
 _CONSENTED = """
 FROM erased_lines WHERE EXISTS (
     SELECT 1 FROM consents AS c

@@ -311,6 +311,10 @@ FROM settlements AS s
 SEMI JOIN batch_tenants USING (organization_id, environment)
 LEFT JOIN eligible_payments AS p USING (account_id, transaction_id)
 WHERE s.status = 'declined' OR (s.status = 'accepted' AND p.account_id IS NOT NULL) OR ({_FROZEN})
+UNION ALL
+SELECT organization_id, environment, NULL, NULL, invoice_id, 'erased', CAST(sum(amount) AS BIGINT), 0, '[]'
+FROM settled_by_erased SEMI JOIN batch_tenants USING (organization_id, environment)
+GROUP BY organization_id, environment, invoice_id
 """  # noqa: S608 - constants
 
 _WANTED = """

@@ -205,6 +205,33 @@ def test_what_was_erased_does_not_come_back_until_consent_is_given_anew(home: Ho
     assert home.count("SELECT count(*) FROM erased_lines") == 0
 
 
+def test_an_invoice_does_not_open_again_when_the_line_that_paid_it_is_erased(home: Home) -> None:
+    line = ROWS[GOING][0]["id"]
+
+    def bill_and_settle(con: duckdb.DuckDBPyConnection) -> None:
+        con.execute(
+            "INSERT INTO invoices (invoice_id, organization_id, environment, number, currency, total_amount, status)"
+            " VALUES ('i', 'org', 'sandbox', 'INV-1', 'NGN', 100000, 'open')"
+        )
+        con.execute(
+            """INSERT INTO settlements (settlement_id, organization_id, environment, account_id, transaction_id, day,
+                invoice_id, status, allocated)
+            VALUES ('s', 'org', 'sandbox', ?, ?, ?, 'i', 'linked', 90000)""",
+            [GOING, line, DAYS[0]],
+        )
+
+    owed = "SELECT outstanding FROM audit.invoices WHERE invoice_id = 'i'"
+    home.write(bill_and_settle)
+    assert home.count(owed) == 10_000
+    home.erase()
+    assert home.count(owed) == 10_000
+    assert home.count("SELECT count(*) FROM settlements WHERE settlement_id = 's'") == 0
+    home.write(lambda con: accounts.unlink(con, GOING, now=NOW))
+    home.write(lambda con: accounts.link(con, GOING, "org", "sandbox", now=NOW + timedelta(minutes=1)))
+    home.sync(GOING, ROWS[GOING])
+    assert home.count(owed) == 100_000, "the lines are back, and settle it anew"
+
+
 def test_retention_goes_by_booked_day_in_lagos_and_its_lines_stay_away(home: Home) -> None:
     first_kept = date(2026, 2, 18)
     expired = [day for day in DAYS if day < first_kept]

@@ -267,3 +267,10 @@ def test_settings_that_cannot_be_used_are_refused_by_key() -> None:
         PolicyError, match=r"^the settings: reference\.pattern: the pattern is not a regular expression"
     ):
         shipped().overridden(reference_pattern="(")
+
+
+def test_only_part_and_over_payments_can_be_rejected() -> None:
+    for name in ("reference_part", "reference_over"):
+        parse_policy(f'settlement.{name}.action = "reject"', "a test")
+    with pytest.raises(PolicyError, match=r"settlement.customer_exact: what does not match is tried by the next"):
+        parse_policy('settlement.customer_exact.action = "reject"', "a test")
