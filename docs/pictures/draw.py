@@ -29,12 +29,11 @@ def demo() -> str:
 
 
 def worth_showing(said: str) -> list[str]:
-    """The funnel, how right it was, and the explained rejection."""
+    """The funnel, how right it was, and the explained payment."""
     begins = said.index(next(line for line in said.splitlines() if re.match("organization +environment", line)))
-    funnel = said[begins : said.index("--- An eligible line")].rstrip()
-    rejected = said[said.index("--- A rejected one") :].split("\n\n---")[0]
-    told = [line for line in rejected.splitlines()[1:] if not re.search(r"(yes|no)$", line)]
-    return ["$ kobosift demo", "...", *funnel.splitlines(), "", "$ kobosift explain " + told[0].split()[1], *told]
+    funnel, *examples = said[begins:].split("\n--- ")
+    told = [line for line in examples[0].rstrip().splitlines()[1:] if not re.search(r" (yes|no)$", line)]
+    return ["$ kobosift demo", "...", *funnel.rstrip().splitlines(), "", "$ kobosift explain " + told[0].split()[1], *told]
 
 
 def draw(lines: list[str], out: Path) -> None:
@@ -43,10 +42,10 @@ def draw(lines: list[str], out: Path) -> None:
     for line in lines:
         text = Text(line, no_wrap=False)
         text.stylize("bold", 0, len(line) if line.startswith("$ ") else 0)
-        text.highlight_regex(r"ELIGIBLE|drafted", "bold green")
+        text.highlight_regex(r"ELIGIBLE|drafted|matched", "bold green")
         text.highlight_regex(r"REJECTED|rejected", "bold red")
         text.highlight_regex(r"\bheld\b", "yellow")
-        text.highlight_regex(r"because .*|Nearest miss.*", "cyan")
+        text.highlight_regex(r"[Bb]ecause .*|Nearest miss.*|Kept back.*|Expect .*", "cyan")
         console.print(text)
     svg = console.export_svg(title="kobosift")
     # The picture must not fetch a font from anywhere: the reader's own monospace does.
