@@ -33,7 +33,14 @@ def worth_showing(said: str) -> list[str]:
     begins = said.index(next(line for line in said.splitlines() if re.match("organization +environment", line)))
     funnel, *examples = said[begins:].split("\n--- ")
     told = [line for line in examples[0].rstrip().splitlines()[1:] if not re.search(r" (yes|no)$", line)]
-    return ["$ kobosift demo", "...", *funnel.rstrip().splitlines(), "", "$ kobosift explain " + told[0].split()[1], *told]
+    return [
+        "$ kobosift demo",
+        "...",
+        *funnel.rstrip().splitlines(),
+        "",
+        "$ kobosift explain " + told[0].split()[1],
+        *told,
+    ]
 
 
 def draw(lines: list[str], out: Path) -> None:
