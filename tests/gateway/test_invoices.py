@@ -135,14 +135,14 @@ def test_what_people_added_survives_a_rule_run_and_counts_in_the_audit(
     assert row == (["invoice_line", "tax_total"],)
 
 
-def suggest(town: Town, settlement_id: str) -> None:
+def suggest(town: Town, settlement_id: str, invoice_id: str = "i") -> None:
     def work(con: Any) -> None:
         con.execute(
             """INSERT INTO settlements (settlement_id, organization_id, environment, account_id, transaction_id, day,
                 invoice_id, invoice_number, strategy, status, allocated, difference, proposal, decided_at)
-            VALUES (?, 'acme', 'sandbox', ?, ?, DATE '2026-03-02', 'i', 'INV-1', 'amount_only', 'suggested', 1, 0,
+            VALUES (?, 'acme', 'sandbox', ?, ?, DATE '2026-03-02', ?, 'INV-1', 'amount_only', 'suggested', 1, 0,
                 ?, ?)""",
-            [settlement_id, FIRST, settlement_id, settlement_id, datetime.now(UTC)],
+            [settlement_id, FIRST, settlement_id, invoice_id, settlement_id, datetime.now(UTC)],
         )
 
     town.warehouse.write(work, run_id="test", note="suggest")
@@ -166,3 +166,24 @@ def test_unlinking_with_purge_erases_what_was_derived_and_says_that_it_was_looke
         assert con.execute("SELECT count(*) FROM transactions").fetchone() == (0,)
         left = con.execute("SELECT a.fields FROM draft_additions AS a ANTI JOIN signatures USING (draft_id)").fetchall()
         assert left == []
+
+
+def test_a_suggestion_is_accepted_while_its_invoice_is_owed_that_much(town: Town) -> None:
+    suggest(town, "set-2", invoice_id="owed")
+    town.warehouse.write(
+        lambda con: con.execute(
+            "INSERT INTO invoices (invoice_id, organization_id, environment, number, currency, total_amount, status)"
+            " VALUES ('owed', 'acme', 'sandbox', 'INV-2', 'NGN', 1, 'open')"
+        ),
+        run_id="test",
+        note="bill",
+    )
+    for _ in range(2):  # saying it again is no other thing to say
+        told = town.ask("POST", "/si/settlements/set-2/accept", "analyst").json()
+        assert (told["status"], told["changed"]) == ("accepted", ["set-2"])
+    with town.warehouse.read() as con:
+        row = con.execute(
+            "SELECT status, decided_by IS NOT NULL FROM settlements WHERE settlement_id = 'set-2'"
+        ).fetchone()
+    assert row == ("accepted", True)
+    problem(town.ask("POST", "/si/settlements/set-2/decline", "analyst"), 409)
