@@ -183,6 +183,13 @@ def near(
     return found.filter((pl.col(one) - pl.col(other)).abs() <= tolerance).drop("_bucket")
 
 
+def possible(right: pl.DataFrame, amount: str, amounts: pl.Series, tolerance: int) -> pl.DataFrame:
+    """A cheap sieve before joins: the rows whose `amount` may lie within a tolerance of one of `amounts`."""
+    steps = (-1, 0, 1) if tolerance else (0,)
+    buckets = pl.concat([amounts.unique() // (tolerance + 1) + step for step in steps]).unique()
+    return right.filter((pl.col(amount) // (tolerance + 1)).is_in(buckets.implode()))
+
+
 def in_turn(want: str, group: list[str]) -> pl.Expr:
     """What each invoice of a group gets of the payment's `amount`, one after the other, at most what it wants."""
     before = pl.col(want).cum_sum().over(group) - pl.col(want)

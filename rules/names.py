@@ -209,8 +209,9 @@ def _initials(shorter: pl.DataFrame, longer: pl.DataFrame) -> pl.DataFrame:
     )
     if short.is_empty():
         return pl.DataFrame(schema=_SCORED)
-    wanted = short.select("bag")
-    met = [_met(short, variant.join(wanted, on="bag", how="semi"), "bag") for variant in _abbreviated(longer)]
+    wanted, begins = short.select("bag"), pl.col("words").list.eval(word.str.head(1)).list.sort().list.join("")
+    likely = longer.with_columns(begins=begins).join(short.select(begins=begins), on="begins", how="semi")
+    met = [_met(short, variant.join(wanted, on="bag", how="semi"), "bag") for variant in _abbreviated(likely)]
     return _alike(pl.concat(met).unique(), 96) if met else pl.DataFrame(schema=_SCORED)
 
 
@@ -299,13 +300,16 @@ def _slips(ones: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
 
 def _with_one_apart(names: pl.DataFrame) -> pl.DataFrame:
     """Each name with each of its long words taken out: `id`, `word`, `rest`."""
-    met = []
+    word, met = pl.col("word"), []
     for size in range(2, _LONGEST + 1):
-        sized = names.filter(pl.col("count") == size)
-        long = pl.col("word").str.len_chars() >= (_SHORTER_WORD if size > 2 else _LONG_WORD)
-        for word, others in _without_one(size):
-            met.append(sized.select("id", word=word, rest=others).filter(long).with_columns(rest=_bag(pl.col("rest"))))
-    return pl.concat(met).filter(~pl.col("word").str.contains(r"\d")).unique()
+        places = [f"word{place}" for place in range(size)]
+        words = names.filter(pl.col("count") == size).select("id", words=pl.col("bag").str.split(" "))
+        words = words.select("id", *(pl.col("words").list.get(place).alias(name) for place, name in enumerate(places)))
+        long = word.str.len_chars() >= (_SHORTER_WORD if size > 2 else _LONG_WORD)
+        for name in places:
+            rest = pl.concat_str([other for other in places if other != name], separator=" ")
+            met.append(words.select("id", word=name, rest=rest).filter(long, ~word.str.contains(r"\d")))
+    return pl.concat(met).unique()
 
 
 def _slipped(words: pl.Series, others: pl.Series) -> pl.DataFrame:

@@ -151,10 +151,11 @@ def reconcile(
 
     """
     taken = standing.filter(pl.col("status") != "declined").select(_KEY).unique()
-    free = payments.join(taken, on=_KEY, how="anti").sort(*TENANT, *_ORDER).with_row_index("payment")
-    books = invoices.sort(*TENANT, "invoice_id").with_row_index("invoice")
-    tenants = pl.concat([free.select(TENANT), books.select(TENANT)]).unique().sort(TENANT).with_row_index("tenant")
-    free, books = (frame.join(tenants, on=TENANT, maintain_order="left") for frame in (free, books))
+    tenants = pl.concat([payments.select(TENANT), invoices.select(TENANT)]).unique().sort(TENANT)
+    tenants = tenants.with_row_index("tenant")
+    free = payments.join(taken, on=_KEY, how="anti").join(tenants, on=TENANT)
+    free = free.sort("tenant", *_ORDER).with_row_index("payment")
+    books = invoices.join(tenants, on=TENANT).sort("tenant", "invoice_id").with_row_index("invoice")
     ledger = _opened(free, books, standing, policy, pack or shipped_pack())
     if not free.is_empty():
         _settle(ledger, free, policy)
@@ -256,28 +257,30 @@ def _tokens(payments: pl.DataFrame, policy: Policy) -> pl.DataFrame:
             "reference",
             given=given,
             narration=narration,
-            full=pl.col("narration").str.len_chars() >= limit,
+            full=(pl.col("narration").str.len_chars() >= limit).fill_null(value=False),
         )
         .with_columns(
             token=pl.when("given").then(pl.concat_list("reference")).otherwise(tokens_of(pl.col("narration")))
         )
-        .explode("token")
-        .with_columns(
-            place=pl.int_range(pl.len()).over("payment"), last=pl.int_range(pl.len()).reverse().over("payment") == 0
-        )
-        .filter(pl.col("token") != "")
-        .with_columns(
-            stripped=letters_and_digits(normalised(pl.col("token"))),
-            may_be_cut=pl.col("full").fill_null(value=False) & pl.col("last") & ~pl.col("given"),
-        )
-        .filter(pl.col("stripped") != "")
+        .with_columns(place=pl.int_ranges(pl.col("token").list.len()), last=pl.col("token").list.len() - 1)
+        .explode("token", "place")
+        .with_columns(may_be_cut=pl.col("full") & (pl.col("place") == pl.col("last")) & ~pl.col("given"))
     )
-    long_enough = (pl.col("stripped").str.len_chars() >= MINIMUM_LENGTH) & pl.col("stripped").str.contains(r"\d")
-    pattern = policy.reference_pattern
-    fits = (
-        long_enough if pattern is None else pl.col("token").str.contains(pattern) | (pl.col("may_be_cut") & long_enough)
+    may_be_cut, has_digit = pl.col("may_be_cut"), pl.col("token").str.contains(r"\d")
+    if policy.reference_pattern is None:
+        certain, likely = pl.col("given"), has_digit
+    else:
+        certain, likely = (
+            pl.col("given") | pl.col("token").str.contains(policy.reference_pattern),
+            may_be_cut & has_digit,
+        )
+    return (
+        spoken.with_columns(certain=certain)
+        .filter(pl.col("certain") | likely)  # few are left to be stripped
+        .with_columns(stripped=letters_and_digits(normalised(pl.col("token"))))
+        .filter(pl.col("stripped") != "", pl.col("certain") | (pl.col("stripped").str.len_chars() >= MINIMUM_LENGTH))
+        .select("payment", "tenant", "place", "stripped", "may_be_cut")
     )
-    return spoken.filter(pl.col("given") | fits).select("payment", "tenant", "place", "stripped", "may_be_cut")
 
 
 def _cut(tokens: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
@@ -301,17 +304,23 @@ def _told(ledger: Ledger, payments: pl.DataFrame, books: pl.DataFrame) -> Reconc
     group = ["payment", "strategy", "explanation_name", "proposal"]
     owed = ledger.owed(proposals)
     short = (pl.col("status") == SUGGESTED) & (pl.col("allocated") + pl.col("deducted") > pl.col("outstanding"))
-    stands = owed.filter(~short.any().over(group))
-    dropped = owed.join(stands, on=["payment", "invoice", "strategy", "explanation_name", "proposal"], how="anti")
+    impossible = owed.filter(short).select(group).unique()
+    stands = owed.join(impossible, on=group, how="anti", maintain_order="left")
+    dropped = owed.join(impossible, on=group, how="semi", maintain_order="left")
     ledger.lose(dropped.with_columns(gap="difference"), None, "settled_by_another")
     left_bare = dropped.join(stands, on="payment", how="anti").filter(pl.col("strategy").str.starts_with("reference"))
     ledger.refuse(left_bare["payment"], Detail.INVOICE_NOT_OPEN)
     who = payments.select("payment", *_KEY, "day")
     which = books.select("invoice", "invoice_id", invoice_number="number")
+    proposed = stands.join(who, on="payment", maintain_order="left").join(which, on="invoice", maintain_order="left")
+    several, invoice = pl.col("strategy").str.ends_with("several"), pl.col("invoice_id")
     settlements = (
-        stands.join(who, on="payment", maintain_order="left")
-        .join(which, on="invoice", maintain_order="left")
-        .with_columns(proposal=_proposal(group))
+        pl.concat(
+            [
+                proposed.filter(~several).with_columns(proposal=_proposal(invoice)),
+                proposed.filter(several).with_columns(proposal=_proposal(invoice.sort().str.join("+").over(group))),
+            ]
+        )
         .sort("payment", "proposal", "invoice_id")
         .select(SETTLEMENTS.names())
     )
@@ -328,7 +337,6 @@ def _told(ledger: Ledger, payments: pl.DataFrame, books: pl.DataFrame) -> Reconc
     )
 
 
-def _proposal(group: list[str]) -> pl.Expr:
+def _proposal(invoices: pl.Expr) -> pl.Expr:
     """What a proposal is, in words that are the same in every run: strategy, explanation, invoices."""
-    invoices = pl.col("invoice_id").sort().str.join("+").over(group)
     return pl.concat_str(["strategy", "explanation_name", invoices], separator="|")

@@ -11,7 +11,7 @@ import polars as pl
 
 from rules.combinations import MOST_INVOICES, adding_up
 from rules.deductions import expected_payments
-from rules.ledger import LINKED, SUGGESTED, Ledger, explained, in_turn, in_window, near, plain
+from rules.ledger import LINKED, SUGGESTED, Ledger, explained, in_turn, in_window, near, plain, possible
 from rules.names import similar_names
 
 MOST_SUGGESTED = 25
@@ -74,8 +74,9 @@ def _customer_net(ledger: Ledger, alike: pl.DataFrame) -> None:
     if payers.is_empty() or owed.is_empty():
         return
     bases = ledger.open_bases(owed["invoice"])
+    arriving = expected_payments(bases, ledger.pack, *ledger.days)
     expected = (
-        expected_payments(bases, ledger.pack, *ledger.days)
+        possible(arriving, "expected", payers["amount"], ledger.tolerance)
         .join(owed, on="invoice")
         .join(bases.select("invoice", "no_tin").unique(), on="invoice")
     )
