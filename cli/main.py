@@ -35,6 +35,7 @@ from cli import (
     sync,
     tokens,
     tuning,
+    warehouse,
 )
 from cli.output import emit, warn
 
@@ -64,7 +65,7 @@ for module in (
         books,
         rejections,
     ),
-    *(tokens, serve, retention, backups, doctor, local),
+    *(tokens, serve, retention, backups, warehouse, doctor, local),
 ):
     module.register(app)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -169,3 +171,25 @@ def test_the_doctor_finds_a_sound_installation_sound(town: Town) -> None:
     unauthorised = town("doctor", MONO_SECRET_KEY="")
     assert unauthorised.code == 1
     assert "NOT OK  mono" in unauthorised.out
+
+
+OUTCOMES = (
+    "SELECT outcome, disposition, count(*) AS lines, sum(amount) AS a FROM audit.outcomes GROUP BY ALL ORDER BY ALL"
+)
+
+
+def test_a_copy_tells_what_the_warehouse_told_and_goes_on_from_there(town: Town, tmp_path: Path) -> None:
+    catalog = f"sqlite:{tmp_path / 'new' / 'catalog.sqlite'}"
+    copied = town.done("warehouse", "copy", "--to", catalog, "--json").document
+    assert copied["tables"]["transactions"] == sum(
+        row["lines"] for row in town.done("sql", OUTCOMES, "--json").document
+    )
+    assert copied["rows"] == sum(copied["tables"].values())
+    there = {"KOBOSIFT_CATALOG": catalog, "KOBOSIFT_DATA": str(tmp_path / "new" / "data")}
+    assert town.done("sql", OUTCOMES, "--json", **there).document == town.done("sql", OUTCOMES, "--json").document
+    assert "Nothing to decide" in town.done("decide", **there).out
+
+    again = town("warehouse", "copy", "--to", catalog)
+    assert again.code == 2
+    assert "copied into an empty one" in again.err
+    assert town.done("sql", OUTCOMES, "--json", **there).document == town.done("sql", OUTCOMES, "--json").document

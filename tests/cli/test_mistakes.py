@@ -131,3 +131,20 @@ def test_the_policy_is_shown_whole_with_what_the_settings_change(nowhere: Place)
     path = Path("policy.toml")
     (nowhere.folder / path).write_text(shown.out, encoding="utf-8")
     assert nowhere.done("policy", "check", str(path)).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--to", "mysql:x"], "--to is sqlite:PATH or postgres:CONNECTION"),
+        (["--to", "postgres:dbname=x"], "with --to-data"),
+        (["--to", "sqlite:new/catalog.sqlite", "--to-data", "gs://x"], "--to-data is a folder or s3://bucket/prefix"),
+        (["--to", "sqlite:new/catalog.sqlite"], "there is no warehouse at"),
+        (["--to", "sqlite:home/catalog.sqlite"], "are the same catalogue"),
+    ],
+)
+def test_a_copy_that_cannot_be_made_makes_nothing(nowhere: Place, arguments: list[str], told: str) -> None:
+    result = nowhere("warehouse", "copy", *arguments)
+    assert result.code == 2
+    assert told in result.err
+    assert not (nowhere.folder / "new").exists()
