@@ -111,7 +111,7 @@ class Kobosift:
         """Run the command to its end."""
         process = self.start(*arguments, **more)
         try:
-            out, err = process.communicate(timeout=180)
+            out, err = process.communicate(timeout=600)
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()

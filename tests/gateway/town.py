@@ -94,7 +94,7 @@ def _served(folder: Path, sandbox: Sandbox, settings: dict[str, Any]) -> Iterato
     chosen = Settings(**(given | settings))
     warehouse = open_warehouse(chosen)
     app = build_app(chosen, warehouse)
-    with Server(app) as server, httpx.Client(timeout=60) as http:
+    with Server(app) as server, httpx.Client(timeout=300) as http:
         made = Town(chosen, warehouse, server.url, http, app.state.house, sandbox)
         for tenant in (OURS, THEIRS):
             for role in tokens.ROLES:

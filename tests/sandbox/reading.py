@@ -17,7 +17,7 @@ Row = dict[str, object]
 
 
 def client(sandbox: Sandbox) -> httpx.Client:
-    return httpx.Client(base_url=sandbox.url, headers={"mono-sec-key": KEY}, timeout=10, verify=_NO_TLS)
+    return httpx.Client(base_url=sandbox.url, headers={"mono-sec-key": KEY}, timeout=60, verify=_NO_TLS)
 
 
 def get(http: httpx.Client, path: str, attempts: int = 8, **query: object) -> Mapping[str, object] | None:

@@ -88,7 +88,7 @@ def test_serving_says_where_it_is_and_stops_when_interrupted(tmp_path: Path) -> 
         for path in ("truth.parquet", "invoices.csv"):
             assert httpx.get(f"{url}/{path}", headers={"mono-sec-key": "k"}).status_code == 404
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=120)
     assert first.startswith("Mono sandbox on http://127.0.0.1:")
     yesterday = (datetime.now(ZoneInfo("Africa/Lagos")) - timedelta(days=1)).date()
     assert f"10 days up to {yesterday}" in first

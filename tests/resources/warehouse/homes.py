@@ -83,12 +83,12 @@ class Process:
 
     def told(self, text: str) -> int:
         """How it ended after it was told a text."""
-        self._child.communicate(text, timeout=120)
+        self._child.communicate(text, timeout=300)
         return self._child.returncode
 
     def finished(self) -> str:
         """What it printed, once it has ended well."""
-        out, err = self._child.communicate(timeout=120)
+        out, err = self._child.communicate(timeout=300)
         assert self._child.returncode == 0, err
         return out.strip()
 
