@@ -34,7 +34,7 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-dev: setup ## Start Dagster's page and daemon and the sandbox
+dev: setup ## Start Dagster's page and daemon, the gateway and the sandbox
 	$(BIN)/kobosift dev
 
 bench: setup ## Measure, with the comparisons in the same run

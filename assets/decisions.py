@@ -13,17 +13,16 @@ from datetime import date, timedelta
 import duckdb
 import polars as pl
 
-from assets.settling import SettleReport, settle_tenants, tenants_wait
+from assets.settling import SettleReport, settle_tenants
 from assets.shadowing import Asked, Candidate, candidate, note_disagreements
+from assets.stale import rests_on
 from resources.clock import Clock
 from resources.warehouse import days as day_tables
-from resources.warehouse import decisions, drafts, invoices, lists, overrules, policies, rejections, settlements
+from resources.warehouse import decisions, drafts, overrules, policies, rejections, settlements
 from resources.warehouse.connection import Warehouse
 from rules.contracts import DECISIONS, TRANSACTIONS, checked
 from rules.drafts import draft_documents
-from rules.lists import EMPTY_LISTS_HASH, effective, state_hashes
 from rules.policy import Policy
-from rules.references import number_hashes
 
 LINES_A_BATCH = 250_000
 """About how many lines are decided and written in one transaction: this bounds memory, whatever the history."""
@@ -70,20 +69,6 @@ class _Basis:
     beside: Candidate | None
 
 
-def stale_range(warehouse: Warehouse, policy: Policy, clock: Clock) -> tuple[date, date] | tuple[None, None] | None:
-    """The first and the last day that is not decided as it would be now.
-
-    Returns:
-        Two nulls where every day is, but some tenant's payments wait to be settled; None where nothing waits.
-
-    """
-    with warehouse.read() as con:
-        waiting = day_tables.waiting(con, _basis(con, policy, clock).state, None, None)
-        if waiting.is_empty():
-            return (None, None) if tenants_wait(con, policy) else None
-    return waiting["day"][0], waiting["day"][-1]
-
-
 def decide_days(
     warehouse: Warehouse,
     *,
@@ -127,20 +112,8 @@ def decide_days(
 
 
 def _basis(con: duckdb.DuckDBPyConnection, policy: Policy, clock: Clock) -> _Basis:
-    now = clock.now()
-    entries = effective(lists.all_entries(con), now)
-    numbers = invoices.numbers(con)
-    tenants = tenant_states(state_hashes(entries), number_hashes(numbers))
-    return _Basis(day_tables.State(policy.hash, tenants, EMPTY_LISTS_HASH, now), entries, numbers, candidate(con))
-
-
-def tenant_states(list_states: dict[tuple[str, str], str], invoice_states: dict[tuple[str, str], str]) -> pl.DataFrame:
-    """What identifies the lists and the invoices of each tenant now, the columns of `days.STATES`."""
-    rows = [
-        (*tenant, list_states.get(tenant, EMPTY_LISTS_HASH), invoice_states.get(tenant, EMPTY_LISTS_HASH))
-        for tenant in sorted(list_states.keys() | invoice_states.keys())
-    ]
-    return pl.DataFrame(rows, schema=day_tables.STATES, orient="row")
+    rests = rests_on(con, policy, clock)
+    return _Basis(rests.state, rests.entries, rests.invoices, candidate(con))
 
 
 def day_batches(chosen: pl.DataFrame) -> Iterator[pl.DataFrame]:

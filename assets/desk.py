@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
-from assets.decisions import DecideReport
 from resources.sync import READINESS_WAITS, Progress, SyncReport
 from resources.warehouse.checks import Proof
 from resources.webhooks import LandedReport
+
+if TYPE_CHECKING:
+    from assets.decisions import DecideReport
 
 
 @dataclass

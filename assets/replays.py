@@ -16,7 +16,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from assets.decisions import day_batches, tenant_states
+from assets.decisions import day_batches
+from assets.stale import tenant_states
 from resources.clock import Clock
 from resources.errors import KobosiftError
 from resources.row_files import check_form, write_rows

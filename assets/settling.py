@@ -16,11 +16,12 @@ import polars as pl
 from resources.clock import Clock
 from resources.warehouse import decisions, drafts, invoices, rejections, settlements
 from resources.warehouse.connection import Warehouse
+from rules.books import Reconciled
 from rules.deductions import shipped_pack
 from rules.drafts import draft_documents
 from rules.policy import Policy
 from rules.reasons import SETTLEMENT_REASONS, Outcome
-from rules.reconciliation import Reconciled, reconcile
+from rules.reconciliation import reconcile
 
 DECISIONS_A_BATCH = 1_000_000
 """About how many decisions the tenants of one transaction have: this bounds memory for many small tenants."""
@@ -43,11 +44,6 @@ class SettleReport:
 
     def __add__(self, other: SettleReport) -> SettleReport:
         return SettleReport(**{name: value + getattr(other, name) for name, value in vars(self).items()})
-
-
-def tenants_wait(con: duckdb.DuckDBPyConnection, policy: Policy) -> bool:
-    """Whether any tenant is not settled as it would be now."""
-    return not settlements.waiting(con, policy.hash, shipped_pack().version).is_empty()
 
 
 def settle_tenants(warehouse: Warehouse, *, policy: Policy, clock: Clock, trace_id: str, run_id: str) -> SettleReport:

@@ -1,4 +1,4 @@
-"""`python -m bench [p1 p2 p5] [--lines N] [--runs N] [--json]`: measure, print the ratios, keep the figures."""
+"""`python -m bench [p1 p2 p5 p7] [--lines N] [--runs N] [--json]`: measure, print the ratios, keep the figures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import p1_decide, p2_reconcile, p5_tuning
+from bench import p1_decide, p2_reconcile, p5_tuning, p7_start
 
-WORKLOADS = {"p1": p1_decide.measure, "p2": p2_reconcile.measure, "p5": p5_tuning.measure}
+WORKLOADS = {"p1": p1_decide.measure, "p2": p2_reconcile.measure, "p5": p5_tuning.measure, "p7": p7_start.measure}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -97,7 +97,20 @@ def show_reconciling(figures: dict[str, object]) -> None:
     )
 
 
-SHOWN = {"p1": show, "p2": show_reconciling, "p5": show_tuning}
+def show_starting(figures: dict[str, object]) -> None:
+    """The figures of P7 as a table: each time beside that of `import dagster`."""
+    table = Table(title=f"{figures['workload']}: {figures['lines']:,} lines in the home")
+    for column in ("contestant", "seconds", "of the processor", "takes", "bar"):
+        table.add_column(column, justify="left" if column == "contestant" else "right")
+    for name, seconds in figures["seconds"].items():  # type: ignore[attr-defined]
+        ratio, bar = figures["to_dagster"].get(name), figures["bars"].get(name)  # type: ignore[attr-defined]
+        took = f"{ratio:.2f} x import dagster" if ratio else ""
+        met = f"<= {bar} x: {'met' if figures['met'][name] else 'not met'}" if bar else ""  # type: ignore[index]
+        table.add_row(name, f"{seconds:.2f}", f"{figures['cpu_seconds'][name]:.2f}", took, met)  # type: ignore[index]
+    Console().print(table)
+
+
+SHOWN = {"p1": show, "p2": show_reconciling, "p5": show_tuning, "p7": show_starting}
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from pathlib import Path
 import polars as pl
 
 from bench.payments import books
+from rules.books import STANDING
 from rules.policy import parse_policy
-from rules.reconciliation import STANDING
 
 SMALL_SHARE, SPLINK_MOST, RECONCILE_PY_MOST = 10, 100_000, 2_000
 _SAMPLED = 1e8

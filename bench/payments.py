@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from bench.names import pools
-from rules.reconciliation import INVOICES, PAYMENTS
+from rules.books import INVOICES, PAYMENTS
 
 SEED = 20251001
 FIRST_DAY = date(2025, 7, 1)

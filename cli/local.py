@@ -1,4 +1,4 @@
-"""`kobosift sandbox` and `kobosift dev`: a Mono that runs here, and Dagster's page beside it.
+"""`kobosift sandbox` and `kobosift dev`: a Mono that runs here, and Dagster's page and the gateway beside it.
 
 The only commands that start servers. They need no account, and leave the settings of a real one alone.
 """
@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from cli.output import say
+from cli.serve import PORT as GATEWAY_PORT
 
 ACCOUNTS, DAYS, SEED = 6, 60, 7
 PORT = 8787
@@ -54,12 +55,13 @@ def sandbox(
 
 def dev(
     port: Annotated[int, typer.Option(help="The port of Dagster's page.", min=1, max=65535)] = 3000,
+    gateway_port: Annotated[int, typer.Option(help="The port of the gateway.", min=1, max=65535)] = GATEWAY_PORT,
     sandbox_port: Annotated[int, typer.Option(help="The port of the sandbox.", min=0, max=65535)] = PORT,
 ) -> None:
-    """Start Dagster's page, its daemon and a sandbox.
+    """Start Dagster's page and daemon, the gateway and a sandbox.
 
     The sandbox is started where the settings name no Mono that would answer.
     """
     from cli.development import serve_all
 
-    serve_all(port, sandbox_port)
+    serve_all(port, gateway_port, sandbox_port)

@@ -57,7 +57,7 @@ def open_runs(wishes: Wishes, session: Session | None = None) -> Iterator[Runs]:
     """
     settings, policy = (session.settings, session.policy) if session else prepared()
     with ThreadPoolExecutor(1) as pool:
-        beginning = pool.submit(lambda: session or begin((settings, policy)))
+        beginning = pool.submit(lambda: session or begin((settings, policy), narrow=True))
         from assets.desk import Desk
         from assets.ingest import Upstream
         from pipelines.execute import Runner, Work

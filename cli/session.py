@@ -69,13 +69,13 @@ def prepared(settings: Settings | None = None) -> tuple[Settings, Policy]:
     return settings, load_policy(settings)
 
 
-def begin(checked: tuple[Settings, Policy] | None = None) -> Session:
-    """Check the settings and the policy, unless they are, and open the warehouse.
+def begin(checked: tuple[Settings, Policy] | None = None, *, narrow: bool = False) -> Session:
+    """Check the settings and the policy, unless they are, and open the warehouse; `narrow` as in `Warehouse`.
 
     Raises:
         ConfigurationError, PolicyError: before anything is written.
         WarehouseError: the warehouse cannot be opened.
     """
     settings, _ = checked or prepared()
-    warehouse = open_warehouse(settings)
+    warehouse = open_warehouse(settings, narrow=narrow)
     return Session(settings, load_policy(settings, warehouse), warehouse, SystemClock(), str(uuid4()))

@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import dagster as dg
 from dagster import DagsterExecutionInterruptedError
 
 from assets.checks import report_proof
-from assets.decisions import DecideReport, stale_range
 from assets.desk import Desk
 from assets.ingest import Upstream
 from assets.partitions import range_tags
+from assets.stale import stale_range
 from assets.webhooks import Landing
 from pipelines.build import build_defs, silent_logger
 from pipelines.instance import own_tags
@@ -32,6 +32,9 @@ from resources.warehouse.checks import Proof
 from resources.warehouse.connection import Warehouse
 from resources.webhooks import LandedReport
 from rules.policy import Policy
+
+if TYPE_CHECKING:
+    from assets.decisions import DecideReport
 
 Report = TypeVar("Report")
 
@@ -102,6 +105,7 @@ class Runner:
             KobosiftError: the days could not be decided; what was decided before stands.
         """
         desk = self.work.desk
+        self.work.warehouse.widen()
         desk.touched = (start or date.min, end or date.max)
         wanted = {"start": start and start.isoformat(), "end": end and end.isoformat(), "only_stale": only_stale}
         config = {

@@ -6,7 +6,6 @@ What is done is in `pipelines/retention.py`. Metadata are counts.
 import dagster as dg
 
 from assets.redaction import without_row_values
-from pipelines.retention import purge_expired
 from resources.clock import Clock
 from resources.errors import KobosiftError
 from resources.settings import load_settings
@@ -18,6 +17,8 @@ def purge_expired_lines(
     context: dg.OpExecutionContext, warehouse: dg.ResourceParam[Warehouse], clock: dg.ResourceParam[Clock]
 ) -> None:
     """Purge, and fail where it is not proved."""
+    from pipelines.retention import purge_expired  # with all that looks through files, which other jobs need not load
+
     with without_row_values():
         done = purge_expired(warehouse, load_settings(), clock, run_id=context.run.run_id)
         counts = {"erasures": len(done), "rows": sum(sum(each.counts.values()) for each in done)}

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
-from assets.decisions import stale_range
 from assets.partitions import range_tags
 from assets.redaction import without_row_values
+from assets.stale import stale_range
 from assets.webhooks import Landing
 from pipelines.jobs import DECIDE, INGEST, WEBHOOKS
 from resources.clock import Clock

@@ -21,6 +21,7 @@ import polars as pl
 
 from resources.clock import SystemClock
 from resources.errors import WarehouseError
+from resources.warehouse.frames import frame_of
 from rules.drift import SHIFTED, stability_index
 from rules.transactions import LAGOS
 
@@ -494,7 +495,7 @@ def judge(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None, now
     for fact in (*_FACTS, _DRIFT):
         con.execute(fact, _used(fact, span))
     verdicts = [_verdict(con, check, span) for check in CHECKS]
-    return Proof((first, last) == WHOLE, verdicts, con.execute(_FUNNEL).pl().to_dicts())
+    return Proof((first, last) == WHOLE, verdicts, frame_of(con, _FUNNEL).to_dicts())
 
 
 def _span(con: duckdb.DuckDBPyConnection, touched: tuple[date, date] | None) -> tuple[date, date]:
@@ -526,7 +527,7 @@ def _used(sql: str, values: dict[str, object]) -> dict[str, object]:
 
 def _verdict(con: duckdb.DuckDBPyConnection, check: Check, span: dict[str, object]) -> Verdict:
     if check.weigh is not None:
-        counts = check.weigh(con.execute(check.judge, _used(check.judge, span)).pl())
+        counts = check.weigh(frame_of(con, check.judge, _used(check.judge, span)))
     else:
         counts = _numbers(con, check.judge, _used(check.judge, span))
     if not counts["at_fault"]:

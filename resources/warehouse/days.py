@@ -12,6 +12,8 @@ from datetime import date, datetime
 import duckdb
 import polars as pl
 
+from resources.warehouse.frames import frame_of
+
 STATES = pl.Schema(
     {
         "organization_id": pl.String(),
@@ -21,6 +23,8 @@ STATES = pl.Schema(
     }
 )
 """By tenant: what identifies its list entries and its invoices now."""
+
+_TENANT_STATES = "SELECT " + ", ".join(f"unnest(CAST(${name} AS VARCHAR[])) AS {name}" for name in STATES)
 
 _WAITING = """
 SELECT organization_id, environment, day FROM touched_days
@@ -67,9 +71,8 @@ def all_days(con: duckdb.DuckDBPyConnection, state: State, start: date | None, e
 def _counted(
     con: duckdb.DuckDBPyConnection, state: State, days: str, start: date | None, end: date | None
 ) -> pl.DataFrame:
-    con.register("tenant_states", state.tenants.to_arrow())
     query = f"""
-    WITH days AS ({days})
+    WITH tenant_states AS ({_TENANT_STATES}), days AS ({days})
     SELECT organization_id, environment, day, count(t.day) AS lines
     FROM days
     LEFT JOIN (
@@ -86,11 +89,10 @@ def _counted(
         "now": state.now,
         "start": start,
         "end": end,
+        **state.tenants.to_dict(as_series=False),
     }
     used = {name: value for name, value in values.items() if f"${name}" in query}
-    found = con.execute(query, used).pl()
-    con.unregister("tenant_states")
-    return found
+    return frame_of(con, query, used)
 
 
 def deciding_policies(con: duckdb.DuckDBPyConnection, start: date | None, end: date | None) -> list[str]:

@@ -39,13 +39,14 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-def open_engine(kind: str, data: str, spill: Path) -> duckdb.DuckDBPyConnection:
+def open_engine(kind: str, data: str, spill: Path, *, narrow: bool = False) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB instance with the extensions that the catalogue and the data need.
 
     Args:
         kind: of the catalogue, `sqlite` or `postgres`.
         data: a folder's path or an `s3://` address.
         spill: the folder below which rows that do not fit into memory go; made if it is missing.
+        narrow: use one thread for now.
 
     Raises:
         OSError: that folder cannot be made.
@@ -55,6 +56,8 @@ def open_engine(kind: str, data: str, spill: Path) -> duckdb.DuckDBPyConnection:
     own = spill / f"{_machine()}{os.getpid()}-{secrets.token_hex(4)}"  # two instances in one folder would collide
     places = {"temp_directory": str(own), "secret_directory": str(spill / "secrets")}  # else below ~/.duckdb
     con = duckdb.connect(":memory:", config={**_CONFIG, **places})
+    if narrow:
+        con.execute("SET GLOBAL threads = 1")
     far = data.startswith("s3://")
     for name in [
         "ducklake",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import duckdb
 import polars as pl
 
-from rules import reconciliation
+from resources.warehouse.frames import frame_of
+from rules import books
 from rules.invoices import INVOICES
 
 _NAMES = ", ".join(INVOICES)
@@ -38,12 +39,12 @@ def upsert(con: duckdb.DuckDBPyConnection, invoices: pl.DataFrame) -> None:
 
 def numbers(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Every invoice number with its tenant: `organization_id`, `environment`, `number`."""
-    return con.execute("SELECT organization_id, environment, number FROM invoices").pl()
+    return frame_of(con, "SELECT organization_id, environment, number FROM invoices")
 
 
 def of_batch(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """The invoices of the tenants of `batch_tenants`, in the columns of `rules.reconciliation.INVOICES`."""
-    names = ", ".join(f"i.{name}" for name in reconciliation.INVOICES)
+    """The invoices of the tenants of `batch_tenants`, in the columns of `rules.books.INVOICES`."""
+    names = ", ".join(f"i.{name}" for name in books.INVOICES)
     return con.execute(
         f"SELECT {names} FROM invoices AS i SEMI JOIN batch_tenants USING (organization_id, environment)"  # noqa: S608
     ).pl()

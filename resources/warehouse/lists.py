@@ -9,6 +9,8 @@ from datetime import datetime
 import duckdb
 import polars as pl
 
+from resources.warehouse.frames import frame_of
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -68,7 +70,8 @@ def show(
     con: duckdb.DuckDBPyConnection, organization_id: str | None = None, environment: str | None = None
 ) -> pl.DataFrame:
     """The entries, of one tenant or of all, the oldest first."""
-    return con.execute(
+    return frame_of(
+        con,
         """
         SELECT * FROM list_entries
         WHERE organization_id = coalesce($organization_id, organization_id)
@@ -76,7 +79,7 @@ def show(
         ORDER BY created_at, entry_id
         """,
         {"organization_id": organization_id, "environment": environment},
-    ).pl()
+    )
 
 
 def all_entries(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:

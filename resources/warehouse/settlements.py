@@ -16,7 +16,8 @@ import duckdb
 import polars as pl
 
 from resources.errors import ConfigurationError
-from rules.reconciliation import CANDIDATES, PAYMENTS, SETTLEMENTS, STANDING, Reconciled
+from resources.warehouse.frames import frame_of
+from rules.books import CANDIDATES, PAYMENTS, SETTLEMENTS, STANDING, Reconciled
 
 _TENANT = "organization_id, environment"
 _COMPARED = [*(name for name in SETTLEMENTS if name != "invoice_number"), "invoice_number"]
@@ -43,7 +44,7 @@ def waiting(con: duckdb.DuckDBPyConnection, policy_hash: str, pack_version: str)
         pack_version: of the deductions in force.
 
     """
-    return con.execute(_WAITING, {"policy_hash": policy_hash, "pack_version": pack_version}).pl()
+    return frame_of(con, _WAITING, {"policy_hash": policy_hash, "pack_version": pack_version})
 
 
 def defer(con: duckdb.DuckDBPyConnection, *, every_tenant: bool, now: datetime, touch_id: str) -> int:
@@ -65,13 +66,13 @@ def defer(con: duckdb.DuckDBPyConnection, *, every_tenant: bool, now: datetime, 
 
 
 def payments(con: duckdb.DuckDBPyConnection, narration_limit: int) -> pl.DataFrame:
-    """The eligible credits of the batch's tenants, in the columns of `rules.reconciliation.PAYMENTS`."""
+    """The eligible credits of the batch's tenants, in the columns of `rules.books.PAYMENTS`."""
     con.execute(_PAYMENTS, {"limit": narration_limit})
     return con.execute("FROM eligible_payments").pl().cast(PAYMENTS)
 
 
 def standing(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """What stands of the batch's tenants whatever the rules say (`rules.reconciliation.STANDING`), after `payments`."""
+    """What stands of the batch's tenants whatever the rules say (`rules.books.STANDING`), after `payments`."""
     return con.execute(_STANDING).pl().cast(STANDING)
 
 

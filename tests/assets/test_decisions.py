@@ -22,7 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import assets.decisions
-from assets.decisions import DecideReport, decide_days, stale_range
+from assets.decisions import DecideReport, decide_days
+from assets.stale import stale_range
 from resources.clock import FixedClock
 from resources.warehouse import accounts, checks, drafts, invoices, lists, policies, rejections, transactions
 from resources.warehouse.accounts import AccountDetails, AccountState

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import assets.decisions
-from assets.decisions import stale_range
+from assets.stale import stale_range
 from resources.clock import FixedClock
 from resources.errors import ConfigurationError
 from resources.warehouse import settlements

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -33,6 +36,18 @@ def test_a_second_run_has_nothing_to_do_and_says_so(town: Town) -> None:
     assert "Nothing to decide" in told.out
     assert f"{len(CHECKS)} of {len(CHECKS)} checks passed" in told.out
     assert "NGN " in told.out
+
+
+def test_a_run_with_nothing_new_does_not_wait_for_what_only_deciding_needs(town: Town) -> None:
+    program = "import sys; from cli.main import run; sys.argv = ['kobosift', 'run']; run(); print(*sys.modules)"
+    own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment = own | {"KOBOSIFT_HOME": str(town.home)} | town.settings
+    command = [sys.executable, "-c", program]
+    told = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    assert "Nothing to decide" in told
+    loaded = set(told.splitlines()[-1].split())
+    assert "dagster" in loaded
+    assert {"assets.decisions", "pandera", "pipelines.retention", "rules.reconciliation"} & loaded == set()
 
 
 def test_days_can_be_decided_anew(town: Town) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import polars as pl
 
+from rules.books import INVOICES, PAYMENTS, STANDING, Reconciled
 from rules.money import minor_units
 from rules.policy import Policy
-from rules.reconciliation import INVOICES, PAYMENTS, STANDING, Reconciled, reconcile
+from rules.reconciliation import reconcile
 from tests.rules.scenarios import policy as policy_of
 
 Row = dict[str, Any]

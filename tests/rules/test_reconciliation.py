@@ -11,7 +11,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.reconciliation import Reconciled
+from rules.books import Reconciled
 from tests.rules.settling import Row, invoice, numbered, payment, settled, told, word
 
 NAMES = ("Zarafet Foods Ltd", "Koremi Trading", "Obelawo Stores")

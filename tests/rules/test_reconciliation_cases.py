@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from rules.books import Reconciled
 from rules.policy import SettlementTable, StrategyTable
 from rules.reasons import SETTLEMENT_REASONS
-from rules.reconciliation import Reconciled
 from tests.rules.settling import invoice, numbered, payment, settled, told, word
 
 CASES = sorted((Path(__file__).parent / "reconciliation_cases").glob("*.toml"))

@@ -90,11 +90,28 @@ def test_a_connection_that_stays_open_sees_what_another_process_commits(warehous
 
 def test_a_process_loads_the_extensions_once(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
-    monkeypatch.setattr(connection, "open_engine", lambda *args: opened.append(args) or engine.open_engine(*args))
+    monkeypatch.setattr(
+        connection, "open_engine", lambda *args, **named: opened.append(args) or engine.open_engine(*args, **named)
+    )
     for name in "abc":
         warehouse.write(lambda con, name=name: touch(con, name), run_id="run", note="")
         assert name in touches(warehouse)
     assert len(opened) == 1
+
+
+def test_a_narrow_warehouse_uses_one_thread_until_it_is_widened(warehouse: Warehouse) -> None:
+    narrow = Warehouse(
+        f"sqlite:{warehouse.home / 'catalog.sqlite'}", str(warehouse.home / "data"), warehouse.home, narrow=True
+    )
+    setting = "SELECT current_setting('threads')"
+    with warehouse.read() as con:
+        every = con.execute(setting).fetchone()
+    with narrow.read() as con:
+        assert con.execute(setting).fetchone() == (1,)
+    narrow.widen()
+    with narrow.read() as con:
+        assert con.execute(setting).fetchone() == every
+    narrow.close()
 
 
 def test_times_are_utc_whatever_the_machine_says(tmp_path: Path) -> None:
