@@ -12,11 +12,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from types import FrameType, TracebackType
+from typing import Any, Self
 
 from cli.demonstration import SANDBOX_KEY, link_world, newest_world, refuse_a_home_of_others
 from cli.output import say
@@ -28,6 +28,7 @@ from sandbox.server import Sandbox, write_truth
 _WORKSPACE = Path(__file__).parents[1] / "workspace.yaml"
 _HOST = "127.0.0.1"
 _LOOK_SECONDS = 0.3
+_Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 PATIENCE_SECONDS = 30.0
 """So long servers may take to end; then they are killed."""
 
@@ -67,18 +68,15 @@ class Servers:
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C, also where the terminal is closed
-            signal.signal(number, signal.default_int_handler)
+        _on_signals(signal.default_int_handler)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave half of them
+        _on_signals(signal.SIG_IGN)  # a second Ctrl-C must not leave half of them
         self._end()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.default_int_handler)
+        _on_signals(signal.default_int_handler)
         return kind is KeyboardInterrupt
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -109,6 +107,12 @@ class Servers:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # what it left: runs under way, which are started again
             process.wait()
+
+
+def _on_signals(handler: _Handler) -> None:
+    """Let Ctrl-C, SIGTERM and the closing of the terminal do the same."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handler)
 
 
 def _refuse_bad_ports(ports: Mapping[str, int]) -> None:
