@@ -36,5 +36,5 @@ def test_every_command_has_help_and_no_command_is_a_stub() -> None:
         *("rejections", "run", "sandbox", "sql", "sync"),
         *("label", "replay", "sweep"),
         *("backup", "invoices", "restore"),
-        *("erase", "purge", "serve", "tokens"),
+        *("erase", "purge", "serve", "tokens", "warehouse"),
     }
