@@ -21,11 +21,12 @@ Each row is a join on a key, so that no name is held against all others.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
+import numpy as np
 import polars as pl
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.fuzz import ratio
+from rapidfuzz.process import cpdist
 
 from rules.name_words import CUT_SHORT, FILLERS, FIRM_WORDS, GIVEN_NAMES, KIN, KNOWN, LEGAL, SAME, TITLES
 from rules.text import normalised
@@ -318,21 +319,17 @@ def _slipped(words: pl.Series, others: pl.Series) -> pl.DataFrame:
     Such two are the same once a letter is taken out of each, or of the longer.
     """
     word, word_other = pl.col("word"), pl.col("word_other")
-    pairs = _with_letter_out(words).join(_with_letter_out(others), on="left", suffix="_other")
+    pairs = _with_letter_out(words).join(_with_letter_out(others), on=["first", "left"], suffix="_other")
+    pairs = pairs.filter(word != word_other, ~(word.is_in(KNOWN) & word_other.is_in(KNOWN)))
     pairs = pairs.select("word", "word_other").unique()
-    pairs = pairs.filter(
-        word != word_other,
-        word.str.head(1) == word_other.str.head(1),
-        ~(word.is_in(KNOWN) & word_other.is_in(KNOWN)),
-    )
-    slips = pairs.filter(_measured(pairs, "word", partial(OSA.distance, score_cutoff=1)) == 1)
+    slips = pairs.filter(_measured(pairs, "word", OSA.distance) == 1)
     percent = _measured(slips, "word", JaroWinkler.normalized_similarity) * 100
     return slips.with_columns(similarity=percent.floor().clip(SAME_NAME, 99))
 
 
 def _with_letter_out(words: pl.Series) -> pl.DataFrame:
-    """Each word as it is and with each of its letters taken out: `word`, `left`."""
-    whole = words.alias("word").to_frame().with_columns(left="word")
+    """Each word as it is and with each of its letters taken out: `word`, its `first` letter, what is `left`."""
+    whole = words.alias("word").to_frame().with_columns(first=pl.col("word").str.head(1), left="word")
     length = pl.col("word").str.len_chars()
     longest = whole.select(length.max().fill_null(0)).item()
     without = [
@@ -344,9 +341,10 @@ def _with_letter_out(words: pl.Series) -> pl.DataFrame:
     return pl.concat([whole, *without])
 
 
-def _measured(pairs: pl.DataFrame, text: str, measure: Callable[[str, str], float]) -> pl.Series:
+def _measured(pairs: pl.DataFrame, text: str, measure: Callable[..., float]) -> pl.Series:
     """What rapidfuzz says of a text and the other's, pair by pair."""
-    return pl.Series(list(map(measure, pairs[text], pairs[f"{text}_other"])), dtype=pl.Float64)
+    texts = (pairs[name].to_list() for name in (text, f"{text}_other"))
+    return pl.Series(cpdist(*texts, scorer=measure, dtype=np.float64), dtype=pl.Float64)
 
 
 def _near(ones: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:

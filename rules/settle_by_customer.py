@@ -48,13 +48,9 @@ def _open_invoices(ledger: Ledger) -> pl.DataFrame:
 
 
 def _customer_exact(ledger: Ledger, alike: pl.DataFrame) -> None:
-    edges = near(
-        ledger.remaining().drop_nulls("payer"),
-        _open_invoices(ledger),
-        _SAME,
-        ("amount", "outstanding"),
-        ledger.tolerance,
-    ).join(alike, on=["payer", "customer"], how="semi")
+    payers = ledger.remaining().join(alike, on="payer")
+    amounts = ("amount", "outstanding")
+    edges = near(payers, _open_invoices(ledger), [*_SAME, "customer"], amounts, ledger.tolerance)
     _take_exact(ledger, "customer_exact", edges)
 
 
@@ -68,9 +64,8 @@ def _take_exact(ledger: Ledger, name: str, edges: pl.DataFrame) -> None:
 
 def _customer_net(ledger: Ledger, alike: pl.DataFrame) -> None:
     """Join on what would arrive under each explanation, so that no pair is made that does not fit."""
-    payers, owed = ledger.remaining().drop_nulls("payer"), _open_invoices(ledger)
-    owed = owed.join(alike.select("customer").unique(), on="customer", how="semi")
-    payers = payers.join(alike.select("payer").unique(), on="payer", how="semi")
+    payers = ledger.remaining().join(alike, on="payer")
+    owed = _open_invoices(ledger).join(payers.select("customer").unique(), on="customer", how="semi")
     if payers.is_empty() or owed.is_empty():
         return
     bases = ledger.open_bases(owed["invoice"])
@@ -81,8 +76,7 @@ def _customer_net(ledger: Ledger, alike: pl.DataFrame) -> None:
         .join(bases.select("invoice", "no_tin").unique(), on="invoice")
     )
     edges = (
-        near(payers, expected, _SAME, ("amount", "expected"), ledger.tolerance)
-        .join(alike, on=["payer", "customer"], how="semi")
+        near(payers, expected, [*_SAME, "customer"], ("amount", "expected"), ledger.tolerance)
         .filter(pl.col("day").is_between("since", "until"))
         .unique(["payment", "invoice", "explanation"], keep="first", maintain_order=True)
     )
