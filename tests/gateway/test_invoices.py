@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from tests.gateway.shapes import DONE, faults
 from tests.gateway.town import WORLD, Town, problem
 
 FIRST = WORLD.account_ids[0]
@@ -160,6 +161,7 @@ def test_a_suggestion_is_declined_by_its_own_tenant_and_stays_so(town: Town) -> 
 
 def test_unlinking_with_purge_erases_what_was_derived_and_says_that_it_was_looked_for(town: Town) -> None:
     answer = town.ask("POST", f"/si/mono/accounts/{FIRST}/unlink?purge=true").json()
+    assert faults(answer, DONE) == []
     assert answer["purged"]["proved"] is True
     assert answer["purged"]["rows"] > 0
     with town.warehouse.read() as con:

@@ -23,6 +23,7 @@ from resources.warehouse import accounts, tokens
 from resources.warehouse.connection import Warehouse, open_warehouse
 from sandbox.server import Sandbox
 from sandbox.world import build_world
+from tests.resources.warehouse.homes import warehouse_in
 
 SECRET, OLD_SECRET = "whsec-new-canary", "whsec-old-canary"
 WORLD = build_world(4, 10, 23, date(2026, 3, 31), lines=40)
@@ -92,6 +93,7 @@ def _served(folder: Path, sandbox: Sandbox, settings: dict[str, Any]) -> Iterato
         "kobosift_rate_limit": 100_000,
     }
     chosen = Settings(**(given | settings))
+    warehouse_in(chosen.kobosift_home).close()
     warehouse = open_warehouse(chosen)
     app = build_app(chosen, warehouse)
     with Server(app) as server, httpx.Client(timeout=300) as http:
