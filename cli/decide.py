@@ -25,15 +25,16 @@ def run(as_json: Json = False) -> None:
             reports.print_landed(landed)
             reports.print_sync(synced)
         decided, proof = runs.runner.decide_stale(), runs.runner.proof
-        delivery = runs.runner.deliver()
+        delivery, payments = runs.runner.deliver(), runs.runner.tell_payments()
     if as_json:
         told = {"webhooks": reports.landed_document(landed), "sync": reports.sync_document(synced)}
         emit({**told, **reports.decision_document(decided, proof)})
     else:
         say()
         reports.print_decisions(decided, proof)
-    if delivery.error:
-        warn(f"kobosift: {delivery.error}")
+    for error in (delivery.error, payments.error):
+        if error:
+            warn(f"kobosift: {error}")
     failed = [reports.warn_of_events(landed), reports.warn_of_accounts(synced), reports.warn_of_checks(proof)]
     if any(failed):
         raise typer.Exit(1)

@@ -38,11 +38,13 @@ from gateway.routes.examples import GUARDED, PROBLEM_SCHEMA
 from gateway.runs import Runs
 from gateway.wire import Wire
 from resources.clock import Clock, SystemClock
+from resources.errors import KobosiftError
 from resources.landing import tidy
 from resources.settings import Settings
 from resources.warehouse.connection import Warehouse
 
 TIDY_EVERY = timedelta(hours=1)
+TELL_EVERY = timedelta(minutes=1)
 OPEN = (health.router, webhook.open_router)
 GUARDED_ROUTERS = (
     linking.router,
@@ -96,13 +98,14 @@ def build_app(settings: Settings, warehouse: Warehouse, clock: Clock | None = No
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI, house: House) -> AsyncIterator[None]:
-    tidying = asyncio.create_task(_tidy(house))
+    chores = [asyncio.create_task(chore(house)) for chore in (_tidy, _tell_payments)]
     try:
         yield
     finally:
-        tidying.cancel()
-        with suppress(asyncio.CancelledError):
-            await tidying
+        for chore in chores:
+            chore.cancel()
+            with suppress(asyncio.CancelledError):
+                await chore
         await asyncio.to_thread(app.state.runs.close)
         await house.close()
 
@@ -113,6 +116,17 @@ async def _tidy(house: House) -> None:
         with suppress(OSError):
             await house.land(partial(tidy, house.settings.landing, now=house.now()))
         await asyncio.sleep(TIDY_EVERY.total_seconds())
+
+
+async def _tell_payments(house: House) -> None:
+    """Tell of payments of signed invoices, soon after one may have come and every minute; what fails is told again."""
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TELL_EVERY.total_seconds()):
+                await house.paid.wait()
+        house.paid.clear()
+        with suppress(KobosiftError):
+            await house.tell_payments()
 
 
 def _wire(metrics: Metrics, *, tls: bool) -> Callable[..., Any]:

@@ -24,6 +24,7 @@ from pipelines.retention import Erased, erase_account
 from resources.clock import Clock
 from resources.errors import ConfigurationError
 from resources.mono.client import MonoClient, Retries
+from resources.payment_status import tell_payments
 from resources.settings import Settings
 from resources.warehouse.connection import Warehouse
 from rules.policy import Policy
@@ -50,6 +51,8 @@ class House:
     landers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(LANDERS, "lands"))
     under_way: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
     """What is done by one request after the other, and how many there are of each."""
+    paid: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set where an invoice that was signed may have been paid just now."""
     _mono: MonoClient | None = None
 
     def now(self) -> datetime:
@@ -81,6 +84,11 @@ class House:
         """Erase what was derived from an account, and prove it, in a thread."""
         work = partial(erase_account, self.warehouse, self.settings, self.clock, account_id, run_id=trace_id)
         return await asyncio.get_running_loop().run_in_executor(self.writers, work)
+
+    async def tell_payments(self) -> None:
+        """Tell whoever registered signed invoices that they are paid, in a thread."""
+        work = partial(tell_payments, self.warehouse, self.settings, self.clock, run_id="gateway")
+        await asyncio.get_running_loop().run_in_executor(self.writers, work)
 
     async def policy(self) -> Policy:
         """The policy in force."""

@@ -62,6 +62,7 @@ class Runs:
             return await asyncio.get_running_loop().run_in_executor(self.thread, self._sync, wish, trace_id)
         finally:
             self.waiting -= 1
+            self.house.paid.set()
 
     def close(self) -> None:
         """Wait for the run under way; those that wait are dropped."""

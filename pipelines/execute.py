@@ -26,6 +26,7 @@ from pipelines.instance import own_tags
 from resources.clock import Clock
 from resources.errors import KobosiftError
 from resources.outbox import Delivery, Receiver, deliver, open_log
+from resources.payment_status import Told, tell_payments
 from resources.settings import Settings
 from resources.sync import SyncReport
 from resources.warehouse.checks import Proof
@@ -126,6 +127,15 @@ class Runner:
             return Delivery(0)
         log = open_log(work.settings.kobosift_home)
         return deliver(work.warehouse, receiver, log, clock=work.clock, run_id="outbox")
+
+    def tell_payments(self) -> Told:
+        """Tell whoever registered signed invoices which of them bank money has paid.
+
+        Raises:
+            WarehouseError: the notices cannot be read or written.
+        """
+        work = self.work
+        return tell_payments(work.warehouse, work.settings, work.clock, run_id="payments")
 
     @property
     def proof(self) -> Proof:

@@ -23,6 +23,7 @@ from assets.redaction import without_row_values
 from pipelines.instance import close_dead_runs
 from resources.clock import Clock
 from resources.outbox import Receiver, deliver, open_log
+from resources.payment_status import tell_payments
 from resources.settings import Settings
 from resources.warehouse import outbox
 from resources.warehouse.connection import Warehouse
@@ -30,6 +31,7 @@ from resources.warehouse.outbox import Alert
 
 _RUNS_A_TIME = 50
 _CHECKS_A_TIME = 5
+_PAYMENT_SECONDS = 10.0
 _LOOK_BACK = timedelta(days=1)
 """So far back failures are looked for; what was told already is not told again."""
 
@@ -39,7 +41,8 @@ _LOOK_BACK = timedelta(days=1)
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Tells of failed runs, failed checks and growing queues, and delivers monitoring events: to the log, and to "
-        "KOBOSIFT_ALERT_URL where it is set. Marks runs whose process died, so that they are started again."
+        "KOBOSIFT_ALERT_URL where it is set; tells of payments of signed invoices. Marks runs whose process "
+        "died, so that they are started again."
     ),
 )
 def watch(
@@ -53,8 +56,10 @@ def watch(
     with without_row_values():
         raised = notice(context.instance, settings, warehouse, clock)
         done = deliver(warehouse, Receiver.of(settings), open_log(settings.kobosift_home), clock=clock, run_id="watch")
-    told = f"{raised} alerts raised, {done.delivered} messages delivered, {died} dead runs marked."
-    return dg.SkipReason(f"{told} {done.error}" if done.error else told)
+        paid = tell_payments(warehouse, settings, clock, run_id="watch", seconds=_PAYMENT_SECONDS)
+    counts = f"{raised} alerts raised, {done.delivered} messages delivered, {paid.told} payments told"
+    errors = [error for error in (done.error, paid.error) if error]
+    return dg.SkipReason(" ".join([f"{counts}, {died} dead runs marked.", *errors]))
 
 
 def notice(instance: dg.DagsterInstance, settings: Settings, warehouse: Warehouse, clock: Clock) -> int:

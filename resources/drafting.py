@@ -131,5 +131,14 @@ def signer_of(settings: Settings) -> Signer:
     Raises:
         ConfigurationError: a setting is missing, or a key cannot be read.
     """
+    return signer_named(settings, "local" if settings.nrs_base_url is None else "nrs")
+
+
+def signer_named(settings: Settings, name: str) -> Signer:
+    """Who signed under that name, as the settings have it now.
+
+    Raises:
+        ConfigurationError: a setting is missing, or a key cannot be read.
+    """
     stamp = Stamp.of(settings)
-    return LocalSigner(stamp) if settings.nrs_base_url is None else NrsSigner(NrsClient.of(settings), stamp)
+    return LocalSigner(stamp) if name == "local" else NrsSigner(NrsClient.of(settings), stamp)

@@ -112,6 +112,10 @@ class NrsSigner:
         await self.client.sign(document)
         return self.stamp.text(document["irn"], now)
 
+    async def pay(self, irn: str, status: str, reference: str) -> None:
+        """Tell the authority."""
+        await self.client.update_payment(irn, status, reference)
+
 
 def _says(answer: httpx.Response) -> str:
     """Return the service's words: `error.public_message` or `message`, with details where it gives them as text."""

@@ -43,6 +43,9 @@ class Signer(Protocol):
     async def sign(self, document: Document, *, now: datetime) -> str:
         """Sign the document, or see that it is signed, and return what its QR code says."""
 
+    async def pay(self, irn: str, status: str, reference: str) -> None:
+        """Hear that a signed document was paid: `PARTIAL` or `PAID`; the same reference again says nothing new."""
+
 
 @dataclass(frozen=True)
 class Stamp:
@@ -96,6 +99,9 @@ class LocalSigner:
     async def sign(self, document: Document, *, now: datetime) -> str:
         """Write the QR code's text."""
         return self.stamp.text(document["irn"], now)
+
+    async def pay(self, irn: str, status: str, reference: str) -> None:
+        """Nobody else is to hear of it: the notice is all there is."""
 
 
 def picture(qr: str) -> str:

@@ -17,7 +17,7 @@ from gateway.routes.examples import shown
 from resources import drafting
 from resources.drafting import Actor
 from resources.signing import picture, service_id
-from resources.warehouse import documents
+from resources.warehouse import documents, payment_notices
 from resources.warehouse.documents import Draft, Signature, Wanted
 from resources.warehouse.tokens import Token
 from rules.documents import Fault, changes, parsed, written
@@ -38,7 +38,7 @@ _ROW = {
     "missing": ["accounting_customer_party.tin"],
     "contested": False,
 }
-_ONE = {**_ROW, "document": {"issue_date": "2026-03-02"}, "signature": None, "log": []}
+_ONE = {**_ROW, "document": {"issue_date": "2026-03-02"}, "signature": None, "payments": [], "log": []}
 _PATCH = {
     "requestBody": {
         "required": True,
@@ -152,7 +152,9 @@ async def sign(id: InvoiceId, house: Inside, caller: Caller, trace: Trace) -> di
         def work(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             return _told(con, drafting.signed(con, find, signature, actor))
 
-        return await house.write(work, trace_id=trace, note="sign a draft")
+        told = await house.write(work, trace_id=trace, note="sign a draft")
+    house.paid.set()  # by the bank line that it was made of
+    return told
 
 
 async def _move(house: House, caller: Token, trace: str, draft_id: str, step: Step) -> dict[str, Any]:
@@ -200,6 +202,7 @@ def _told(con: duckdb.DuckDBPyConnection, draft: Draft) -> dict[str, Any]:
             "signedAt": signature.signed_at,
             "signedBy": signature.signed_by,
         },
+        "payments": payment_notices.of_draft(con, draft.draft_id),
         "log": documents.log_of(con, draft.draft_id),
     }
 

@@ -61,4 +61,5 @@ async def _say(
     changed = await house.write(work, trace_id=trace, note=f"a settlement is {status}")
     if changed is None:
         raise not_found("settlement")
+    house.paid.set()
     return {"settlement_id": settlement_id, "status": status, "changed": changed}

@@ -13,6 +13,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from resources.clock import SystemClock
+from resources.payment_status import tell_payments
 from tests.gateway.shapes import DONE, faults
 from tests.gateway.town import WORLD, Town, problem
 
@@ -80,6 +82,9 @@ def test_a_draft_becomes_a_signed_invoice_only_by_people_step_by_step(town: Town
     assert [entry["step"] for entry in told["log"]] == ["confirm", "validate", "patch", "validate", "sign"]
     assert all(entry["taken_by"] and entry["taken_at"] and entry["trace_id"] for entry in told["log"])
     assert "Invented Buyer" not in str(told["log"])
+    tell_payments(town.warehouse, town.settings, SystemClock(), run_id="test")
+    (paid,) = town.ask("GET", path, "viewer").json()["payments"]
+    assert (paid["payment_status"], paid["cause"], paid["told_at"] is not None) == ("PAID", None, True)
 
 
 def read_qr(town: Town, text: str) -> Any:

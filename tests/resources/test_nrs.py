@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
 
@@ -17,54 +11,11 @@ from resources.errors import ConfigurationError, Unauthorised, Unreachable, Upst
 from resources.nrs import NrsClient
 from resources.settings import Settings
 from rules.documents import Fault
+from tests.resources.authority import Authority
 
 IRN = "INV123-KOBOSIFT-20260302"
 DOCUMENT = {"irn": IRN, "legal_monetary_total": {"payable_amount": Decimal("1500.10")}}
 REFUSED = {"code": 400, "data": None, "error": {"public_message": "bad tin", "details": "line 1"}, "message": "x"}
-
-
-@dataclass
-class Authority:
-    """A service that answers as it is told, and keeps what it was asked."""
-
-    url: str = ""
-    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
-    asked: list[tuple[str, str, Any, dict[str, str]]] = field(default_factory=list)
-
-    def client(self) -> NrsClient:
-        return NrsClient(self.url, "key-canary", "secret-canary", "biz-1")
-
-
-@pytest.fixture
-def authority() -> Iterator[Authority]:
-    told = Authority()
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-            body = json.loads(raw) if raw else None
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            told.asked.append((self.command, self.path, body, headers))
-            status, reply = told.answers.get(self.path.rpartition("v1/")[2].split("/" + IRN)[0], (200, {"code": 200}))
-            content = json.dumps(reply).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_GET = do_POST = do_PATCH = answer  # noqa: N815 - names of the library
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    told.url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield told
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def test_number_and_document_are_checked_with_the_business_and_the_keys(authority: Authority) -> None:
