@@ -1,6 +1,7 @@
 """Replaying stored lines under another policy: read some days at a time, tried by the rules, added up; never written.
 
-One read transaction sees one state of the warehouse, whatever others commit meanwhile.
+Payments of tenants with invoices are settled anew besides, whole tenants at a time (`assets/resettling.py`). One read
+transaction sees one state of the warehouse, whatever others commit meanwhile.
 """
 
 from __future__ import annotations
@@ -17,21 +18,38 @@ import duckdb
 import polars as pl
 
 from assets.decisions import day_batches
+from assets.resettling import resettle
 from assets.stale import tenant_states
 from resources.clock import Clock
 from resources.errors import KobosiftError
 from resources.row_files import check_form, write_rows
-from resources.warehouse import days, invoices, lists, overrules, policies, replays
+from resources.warehouse import days, invoices, lists, overrules, policies, replays, settlements
 from resources.warehouse.connection import Warehouse
+from rules.deductions import Pack, shipped_pack
 from rules.lists import EMPTY_LISTS_HASH, Lists, effective, state_hashes
 from rules.overrules import lifted
 from rules.policy import Policy, parse_policy
 from rules.references import number_hashes
-from rules.replay import FLIPS, MINUTES_A_LINE, Summary, beside, cells, flips, renumbered, same_words, summary
+from rules.replay import (
+    ELIGIBLE,
+    FLIPS,
+    MINUTES_A_LINE,
+    Summary,
+    beside,
+    cells,
+    flips,
+    renumbered,
+    same_words,
+    settled_cells,
+    summary,
+)
+from rules.resettling import Resettled
 from rules.signals import signals
 
+_TENANTS = pl.Schema({"organization_id": pl.String(), "environment": pl.String()})
 _READ = [*FLIPS.names(), "before_rule", "rule", "before_score", "score", "before_signals", "signals"]
 _READ.remove("why")
+_OF_PAYMENTS = ["counterparty", "before_outcome", "before_detail"]
 
 
 @dataclass(frozen=True)
@@ -41,11 +59,16 @@ class Scope:
     start: date | None = None
     end: date | None = None
     as_of: datetime | None = None
-    """Against the decisions that stood then; None for those in force."""
+    """Against the decisions that stood then, of lines as they were, by the list entries of then; None: of now."""
     entries: pl.DataFrame | None = None
     """List entries to judge by (`lists.ENTRIES`); None for the warehouse's own."""
     only: pl.DataFrame | None = None
     """`account_id`, `transaction_id` of the only lines; None for all."""
+
+    @property
+    def settles(self) -> bool:
+        """Whether payments are settled anew: invoices are kept as they are, not as they were."""
+        return self.as_of is None and self.only is None
 
 
 @dataclass(frozen=True)
@@ -55,6 +78,10 @@ class Replay:
     summary: Summary
     examples: pl.DataFrame
     """The first flipped lines, the columns of `FLIPS`."""
+    settlements: Resettled | None
+    """What would be settled otherwise; None where that is not told: as of a time, or of single lines."""
+    waiting_tenants: int
+    """Tenants that the next run would settle otherwise anyway: their invoices or what people say of them changed."""
     waiting_days: int
     """Days whose lines changed since they were decided: of these the next run would decide some otherwise anyway."""
 
@@ -72,6 +99,8 @@ class Basis:
     seen_by: Policy | None = None
     """The policy that all lines were decided by, where they would be decided the same again; else None."""
     batches: list[pl.DataFrame] = field(default_factory=list)
+    booked: pl.DataFrame = field(default_factory=_TENANTS.to_frame)
+    """The tenants whose payments are settled anew."""
 
     def shown(self, policy: Policy) -> Iterator[pl.LazyFrame]:
         """The stored lines with their signals under a policy, and what stands of them, a batch of days at a time.
@@ -79,7 +108,7 @@ class Basis:
         What was seen when they were decided is taken again, where only numbers of the policy differ.
         """
         if self.seen_by is not None and same_words(self.seen_by, policy):
-            for lines in self._ahead(replays.lines_as_seen):
+            for lines in self._ahead(partial(replays.lines_as_seen, payers=not self.booked.is_empty())):
                 yield renumbered(self._meant(lines), policy, self.now)
             return
         in_force = Lists.in_force(self.entries, self.now)
@@ -120,13 +149,16 @@ def snapshot(warehouse: Warehouse, clock: Clock, scope: Scope) -> Iterator[Basis
     Raises:
         WarehouseError: it cannot be read.
     """
-    now = clock.now()
+    then = scope.as_of
+    now = then or clock.now()
     with warehouse.read() as con:
         con.begin()
-        entries = lists.all_entries(con) if scope.entries is None else scope.entries
-        basis = Basis(con, effective(entries, now), invoices.numbers(con), overrules.in_force(con), now, scope)
+        own = lists.entries_then(con, then) if then else lists.all_entries(con)
+        entries = own if scope.entries is None else scope.entries
+        basis = Basis(con, effective(entries, now), invoices.numbers(con), overrules.in_force(con, then), now, scope)
         basis.seen_by = _seen_by(basis)
-        basis.batches = list(day_batches(replays.stored_days(con, scope.start, scope.end)))
+        stored = replays.stored_days(con, scope.start, scope.end, older_versions=then is not None)
+        basis.batches = list(day_batches(stored))
         try:
             yield basis
         finally:
@@ -153,6 +185,7 @@ def replay(
     policy: Policy,
     clock: Clock,
     scope: Scope,
+    pack: Pack | None = None,
     examples: int = 100,
     minutes_a_line: float = MINUTES_A_LINE,
     out: Path | None = None,
@@ -164,6 +197,7 @@ def replay(
         policy: the policy that is tried.
         clock: gives the time at which it is.
         scope: which lines, against which decisions, by which lists.
+        pack: the lawful deductions to settle by; by default the shipped ones.
         examples: how many flipped lines to keep.
         minutes_a_line: how long a person looks at an eligible line.
         out: a CSV, XLSX or Parquet file for all flipped lines.
@@ -175,26 +209,61 @@ def replay(
     """
     if out is not None:
         check_form(out)
-    counted: list[pl.DataFrame] = []
-    kept: list[pl.DataFrame] = []
+    told = _Told(policy, examples)
     with snapshot(warehouse, clock, scope) as basis:
         if not basis.batches:
             raise KobosiftError("there are no lines on these days to replay: kobosift sync brings them in.")
-        waiting = replays.undecided_days(basis.con)
-
-        def flipped() -> Iterator[pl.DataFrame]:
-            for shown in basis.shown(policy):
-                tried = beside(shown, policy).select(_READ).collect(engine="streaming")
-                counted.append(cells(tried.lazy()).collect())
-                found = flips(tried, policy)
-                room = examples - sum(map(len, kept))
-                if room > 0 and len(found):
-                    kept.append(found.sort("day", "account_id", "transaction_id").head(room))
-                yield found
-
+        if scope.settles:
+            basis.booked = settlements.booked(basis.con, every_tenant=policy.file.reference.must_exist)
         if out is None:
-            for _ in flipped():
+            for _ in told.flipped(basis):
                 pass
         else:
-            write_rows(flipped(), FLIPS, out)
-    return Replay(summary(pl.concat(counted), minutes_a_line), pl.concat([pl.DataFrame(schema=FLIPS), *kept]), waiting)
+            write_rows(told.flipped(basis), FLIPS, out)
+        settled = resettle(basis, told.payments, policy, pack or shipped_pack()) if scope.settles else None
+        waiting = replays.undecided_days(basis.con)
+        tenants = replays.unsettled_tenants(basis.con) if scope.settles else 0
+    counted = [*told.counted, *([settled_cells(settled.lines.lazy()).collect()] if settled else [])]
+    return Replay(
+        summary(pl.concat(counted), minutes_a_line),
+        pl.concat([pl.DataFrame(schema=FLIPS), *told.kept]),
+        settled,
+        tenants,
+        waiting,
+    )
+
+
+@dataclass
+class _Told:
+    """What a replay has found so far."""
+
+    policy: Policy
+    examples: int
+    counted: list[pl.DataFrame] = field(default_factory=list)
+    kept: list[pl.DataFrame] = field(default_factory=list)
+    payments: list[pl.DataFrame] = field(default_factory=list)
+    """Decided credits of the tenants with books that are eligible on either side."""
+
+    def flipped(self, basis: Basis) -> Iterator[pl.DataFrame]:
+        """Replay batch after batch; gives the flipped lines of each."""
+        booked = not basis.booked.is_empty()
+        columns = [*_READ, *(_OF_PAYMENTS if booked else [])]
+        for shown in basis.shown(self.policy):
+            tried = beside(shown, self.policy).select(columns).collect(engine="streaming")
+            others = self._without_payments(tried, basis.booked) if booked else tried
+            self.counted.append(cells(others.lazy()).collect())
+            found = flips(tried, self.policy)
+            room = self.examples - sum(map(len, self.kept))
+            if room > 0 and len(found):
+                self.kept.append(found.sort("day", "account_id", "transaction_id").head(room))
+            yield found
+
+    def _without_payments(self, tried: pl.DataFrame, booked: pl.DataFrame) -> pl.DataFrame:
+        """Keep the payments aside; the other lines."""
+        eligible = (pl.col("from") == ELIGIBLE) | (pl.col("from").is_not_null() & (pl.col("to") == ELIGIBLE))
+        payment = (pl.col("direction") == "credit") & eligible.fill_null(value=False)
+        paying = tried.filter(payment).join(booked, on=_TENANTS.names(), how="semi")
+        self.payments.append(paying)
+        return tried.join(
+            paying.select("account_id", "transaction_id"), on=["account_id", "transaction_id"], how="anti"
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import duckdb
 import polars as pl
@@ -16,17 +16,13 @@ import polars as pl
 from resources.clock import Clock
 from resources.warehouse import decisions, drafts, invoices, rejections, settlements
 from resources.warehouse.connection import Warehouse
-from rules.books import Reconciled
 from rules.deductions import shipped_pack
 from rules.drafts import draft_documents
 from rules.policy import Policy
-from rules.reasons import SETTLEMENT_REASONS, Outcome
-from rules.reconciliation import reconcile
+from rules.reconciliation import ends, reconcile
 
 DECISIONS_A_BATCH = 1_000_000
 """About how many decisions the tenants of one transaction have: this bounds memory for many small tenants."""
-_KEY = ["account_id", "transaction_id", "day"]
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ def settle_tenants(warehouse: Warehouse, *, policy: Policy, clock: Clock, trace_
     with warehouse.read() as con:
         waiting = settlements.waiting(con, policy.hash, shipped_pack().version)
     report = SettleReport()
-    for batch in _batches(waiting):
+    for batch in batches(waiting):
 
         def work(con: duckdb.DuckDBPyConnection, batch: pl.DataFrame = batch) -> SettleReport:
             return _settle_batch(con, batch, policy, now, trace_id)
@@ -73,7 +69,8 @@ def settle_tenants(warehouse: Warehouse, *, policy: Policy, clock: Clock, trace_
     return report
 
 
-def _batches(waiting: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def batches(waiting: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Tenants, as many together as make about `DECISIONS_A_BATCH` of their `decisions`."""
     number = (pl.col("decisions").cum_sum() - pl.col("decisions")) // DECISIONS_A_BATCH
     for _, batch in waiting.with_columns(batch=number).group_by("batch", maintain_order=True):
         yield batch.select("organization_id", "environment")
@@ -91,7 +88,7 @@ def _settle_batch(
     made = settlements.replace(
         con, result, now=now, trace_id=trace_id, policy_hash=policy.hash, pack_version=pack.version
     )
-    con.register("payment_ends", _ends(con, payments, result).to_arrow())
+    con.register("payment_ends", ends(payments, settlements.ends(con), result.rejected).to_arrow())
     decisions.amend(con, now=now, trace_id=trace_id)
     since = seen["since"].min()
     decisions.changed_payments(con, since if isinstance(since, datetime) else now)
@@ -110,30 +107,4 @@ def _settle_batch(
         drafts_created=followed.created,
         drafts_withdrawn=followed.withdrawn,
         rejections_new=rejected,
-    )
-
-
-def _ends(con: duckdb.DuckDBPyConnection, payments: pl.DataFrame, result: Reconciled) -> pl.DataFrame:
-    """Where each payment ends: `disposition`, `outcome`, and the reason and detail of those rejected here."""
-    settled = settlements.ends(con)
-    reasons = {detail.value: reason.value for detail, reason in SETTLEMENT_REASONS.items()}
-    refused = result.rejected.select(
-        *_KEY, "detail", reason=pl.col("detail").replace_strict(reasons, return_dtype=pl.String)
-    )
-    rejected = pl.col("detail").is_not_null()
-    return (
-        payments.select(*_KEY)
-        .join(settled, on=["account_id", "transaction_id"], how="left")
-        .join(refused, on=_KEY, how="left")
-        .with_columns(
-            outcome=pl.when(rejected).then(pl.lit(Outcome.REJECTED.value)).otherwise(pl.lit(Outcome.ELIGIBLE.value)),
-            disposition=pl.when(rejected)
-            .then(pl.lit("rejected"))
-            .when("settled")
-            .then(pl.lit("matched"))
-            .when(~pl.col("settled"))
-            .then(pl.lit("review"))
-            .otherwise(pl.lit("drafted")),
-        )
-        .drop("settled")
     )

@@ -87,8 +87,9 @@ def remove(
     from resources.warehouse import lists
 
     session = begin()
+    now = session.now()
     removed = session.warehouse.write(
-        lambda con: lists.remove(con, entry), run_id=session.command_id, note="remove a list entry"
+        lambda con: lists.remove(con, entry, now), run_id=session.command_id, note="remove a list entry"
     )
     if as_json:
         emit({"entry_id": entry, "removed": removed})

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from assets.replays import Replay
     from assets.sweeps import Sweep
     from cli.session import Session
-    from rules.policy import Policy
 
 _EXAMPLES_SHOWN = 10
 _POINTS_SHOWN = 25
@@ -31,7 +30,14 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    policy: Annotated[Path, typer.Option("--policy", metavar="FILE", help="The policy file (TOML) to try.")],
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="The policy file (TOML) to try; left out: that in force."),
+    ] = None,
+    deductions: Annotated[
+        Path | None,
+        typer.Option("--deductions", metavar="FILE", help="Settle by this pack (TOML) of lawful deductions."),
+    ] = None,
     start: Start = None,
     end: End = None,
     as_of: Annotated[
@@ -51,14 +57,18 @@ def replay(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write every flipped line (.csv, .xlsx, .parquet).")
     ] = None,
+    payments_out: Annotated[
+        Path | None,
+        typer.Option("--payments-out", metavar="FILE", help="Write every payment that would be settled otherwise."),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write one page of HTML with charts.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what a policy would change in stored lines, without changing anything.
+    """Tell what a policy, a pack of deductions or other lists would change in stored lines, without changing anything.
 
-    Compared is what is in force with what the file would say under today's lists (or those given) and invoices.
+    Compared is what is in force with what the files would say under today's lists (or those given) and invoices.
     """
     if not isfinite(minutes):
         raise typer.BadParameter("--minutes is a number of minutes")
@@ -67,67 +77,78 @@ def replay(
     from assets.replays import Scope
     from assets.replays import replay as replayed
     from cli.session import begin
-    from pipelines.policy import read_policy
-    from resources.row_files import read_rows, write_text
+    from pipelines.policy import read_pack, read_policy
+    from resources.row_files import check_form, read_rows, write_rows, write_text
     from rules.entry_files import read_entries
+    from rules.resettling import CHANGES
 
-    given = read_policy(policy)
+    given = read_policy(policy) if policy else None
+    pack = read_pack(deductions) if deductions else None
+    if payments_out:
+        check_form(payments_out)
     session = begin()
-    tried = session.overridden(given)
+    tried = session.overridden(given) if given else session.policy
     entries = read_entries(read_rows(lists), lists.name, session.now()) if lists else None
     found = replayed(
         session.warehouse,
         policy=tried,
         clock=session.clock,
         scope=Scope(first, last, then, entries),
+        pack=pack,
         examples=examples,
         minutes_a_line=minutes,
         out=out,
     )
+    if payments_out:
+        write_rows([found.settlements.changes] if found.settlements else [], CHANGES, payments_out)
+    named = f"{tried.name}, hash {tried.hash}" + (f", deductions {pack.version}" if pack else "")
     if report:
         from rules.tuning_report import replay_page
 
-        named = f"{tried.name}, hash {tried.hash}"
         about = _about(session, first, last) + (f" Against what stood at {then.isoformat()}." if then else "")
         write_text(replay_page(found.summary, found.examples.iter_rows(named=True), policy=named, about=about), report)
     if as_json:
-        emit(_document(found, tried, out))
+        emit(
+            {
+                "policy": {"name": tried.name, "hash": tried.hash},
+                "deductions": pack and pack.version,
+                **_document(found, examples, out),
+            }
+        )
         return
-    _print(found, tried, out)
+    _print(found, named, out)
 
 
 def _about(session: Session, first: date | None, last: date | None) -> str:
     return f"Booked days {first or 'from the first'} to {last or 'the last'}, made {session.now():%Y-%m-%d %H:%M} UTC."
 
 
-def _document(found: Replay, policy: Policy, out: Path | None) -> dict[str, object]:
-    changes = found.examples.to_dicts()
+def _document(found: Replay, examples: int, out: Path | None) -> dict[str, object]:
+    changes, settled = found.examples.to_dicts(), found.settlements
     return {
-        "policy": {"name": policy.name, "hash": policy.hash},
         **vars(found.summary),
+        "settlements": settled and {**settled.figures, "changes": settled.changes.head(examples).to_dicts()},
         "waiting_days": found.waiting_days,
+        "waiting_tenants": found.waiting_tenants,
         "changes": changes,
         "changes_left_out": found.summary.flipped - len(changes),
         "file": out,
     }
 
 
-def _print(found: Replay, policy: Policy, out: Path | None) -> None:
-    from rules.money import money
-
+def _print(found: Replay, named: str, out: Path | None) -> None:
     told = found.summary
-    say(f"{policy.name!r}, hash {policy.hash}: {told.flipped:,} of {told.lines:,} decided lines would flip.")
+    say(f"{named}: {told.flipped:,} of {told.lines:,} decided lines would flip.")
     if told.undecided:
         say(f"{told.undecided:,} lines are not decided yet, and are left out.")
     if found.waiting_days:
         warn(
             f"kobosift: {found.waiting_days:,} days wait to be decided and may differ for that alone: kobosift decide."
         )
-    moved = [row for row in told.matrix if row["from"] != row["to"]]
-    if moved:
-        rows = [[r["from"], r["to"], f"{r['lines']:,}", money(_int(r["amount"]), _text(r["currency"]))] for r in moved]
-        say()
-        say(table(["from", "to", "lines", "amount"], rows, right=("lines", "amount")))
+    if found.waiting_tenants:
+        warn(f"kobosift: {found.waiting_tenants:,} tenants wait to be settled and may differ for that alone.")
+    _print_matrix(told.matrix)
+    _print_settlements(found)
     say()
     _print_metrics(told.metrics)
     _print_drafts(told.drafts)
@@ -136,6 +157,46 @@ def _print(found: Replay, policy: Policy, out: Path | None) -> None:
     _print_examples(found)
     if out:
         say(f"All {told.flipped:,} are in {out}.")
+
+
+def _print_matrix(matrix: list[dict[str, object]]) -> None:
+    from rules.money import money
+
+    moved = [row for row in matrix if row["from"] != row["to"]]
+    if moved:
+        rows = [[r["from"], r["to"], f"{r['lines']:,}", money(_int(r["amount"]), _text(r["currency"]))] for r in moved]
+        say()
+        say(table(["from", "to", "lines", "amount"], rows, right=("lines", "amount")))
+
+
+def _print_settlements(found: Replay) -> None:
+    settled = found.settlements
+    if settled is None or not (found.summary.dispositions["flipped"] or len(settled.changes)):
+        return
+    figures: dict[str, Any] = settled.figures
+    elsewhere = f", {figures['other_days']:,} of them on other days" if figures["other_days"] else ""
+    say()
+    say(
+        f"Where lines end: {found.summary.dispositions['flipped']:,} otherwise. "
+        f"{figures['changed']:,} payments would be settled otherwise{elsewhere}."
+    )
+    _print_matrix(found.summary.dispositions["matrix"])  # type: ignore[arg-type]
+    undone = figures["undone"]
+    say()
+    say(
+        f"Linked: {figures['linked']['after']['settlements']:,} instead of "
+        f"{figures['linked']['before']['settlements']:,}; suggested: "
+        f"{figures['suggested']['after']['settlements']:,} instead of "
+        f"{figures['suggested']['before']['settlements']:,}. Undone: {undone['linked']['settlements']:,} links, "
+        f"{undone['accepted']['settlements']:,} that a person accepted."
+    )
+    for row in settled.changes.head(_EXAMPLES_SHOWN).iter_rows(named=True):
+        say(
+            f"{row['day']} {row['transaction_id']}: {row['settled'] or 'nothing'} -> {row['would_settle'] or 'nothing'}"
+        )
+        say(f"  {row['why']}")
+    if len(settled.changes) > _EXAMPLES_SHOWN:
+        say(f"... {len(settled.changes) - _EXAMPLES_SHOWN:,} more; --payments-out FILE writes them all.")
 
 
 def _print_metrics(metrics: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from resources.errors import ConfigurationError
 from resources.settings import Settings
 from resources.warehouse import policies
 from resources.warehouse.connection import Warehouse
+from rules.deductions import Pack, parse_pack
 from rules.policy import Policy, parse_policy, shipped_policy_text
 
 SHIPPED = "the shipped policy"
@@ -74,13 +75,26 @@ def read_policy(path: Path) -> Policy:
         ConfigurationError: the file cannot be read.
         PolicyError: what it says cannot be used.
     """
+    return parse_policy(_text_of(path, "policy file"), f"policy file {path}")
+
+
+def read_pack(path: Path) -> Pack:
+    """The pack of deductions of one file.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+        PackError: what it says cannot be used.
+    """
+    return parse_pack(_text_of(path, "deductions file"), f"deductions file {path}")
+
+
+def _text_of(path: Path, what: str) -> str:
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
-        message = f"the policy file {path} cannot be read: {reason}"
+        message = f"the {what} {path} cannot be read: {reason}"
         raise ConfigurationError(message) from error
-    return parse_policy(text, f"policy file {path}")
 
 
 def write_policy(policy: Policy, path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,9 +19,12 @@ from typing import Any
 
 import polars as pl
 
+from rules.errors import PackError
 from rules.money import minor_units
 
 WITHHOLDING, VAT = "withholding_tax", "vat_withheld"
+KINDS = (WITHHOLDING, VAT, "stamp_duty", "nip_charge", "pos_commission")
+"""What a row can be about: the last three are charges."""
 _ALWAYS = (date(1, 1, 1), date(9999, 12, 31))
 _HUNDRED_PERCENT = 10_000  # rates are in hundredths of a percent
 _ROUNDINGS = (0, 1, 2)  # down, up, to the nearer: payers differ, and none of them is wrong by a kobo
@@ -117,26 +120,87 @@ def shipped_pack() -> Pack:
     return parse_pack(resources.files("rules").joinpath("deductions.toml").read_text("utf-8"))
 
 
-def parse_pack(text: str) -> Pack:
+def parse_pack(text: str, source: str = "the pack") -> Pack:
     """Read a pack.
 
+    Args:
+        text: TOML, as `rules/deductions.toml`.
+        source: how messages name it.
+
     Raises:
-        ValueError: it is not TOML, or an amount in it is none.
-        TypeError: it has a key that no deduction has.
+        PackError: it is not TOML, or a row of it is no deduction; the message names the row and the key.
 
     """
-    content = tomllib.loads(text)
-    return Pack(content["version"], tuple(_deduction(row) for row in content["deduction"]))
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PackError(f"{source} is not TOML: {error}.") from None
+    version, rows = content.get("version"), content.get("deduction", [])
+    if not isinstance(version, str) or not version:
+        raise PackError(f'{source} has no version: write version = "a name of its own" above its rows.')
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise PackError(f"{source}: write each deduction as a table of its own, [[deduction]].")
+    return Pack(version, tuple(_deduction(row, f"{source}, deduction {place}") for place, row in enumerate(rows, 1)))
 
 
-def _deduction(row: dict[str, Any]) -> Deduction:
-    told = dict(row)
-    for name in ("amount", "cap", "minimum", "maximum"):
-        if name in told:
-            told[name] = minor_units(told[name])
-    if "percent" in told:
-        told["rate"] = int(Decimal(told.pop("percent")) * 100)
+def _deduction(row: dict[str, Any], place: str) -> Deduction:
+    unknown = sorted(row.keys() - _READS.keys())
+    if unknown:
+        raise PackError(f"{place}: {unknown[0]} is no key of a deduction; there are {', '.join(_READS)}.")
+    told: dict[str, Any] = {}
+    for name, value in row.items():
+        read, expected = _READS[name]
+        try:
+            told["rate" if name == "percent" else name] = read(value)
+        except (ValueError, ArithmeticError):
+            raise PackError(f"{place}: {name} is {expected}.") from None
+    if missing := [name for name in ("kind", "law") if name not in told]:
+        raise PackError(f"{place} says no {missing[0]}: what is kept back, and by which law.")
+    if ("rate" in told) == ("amount" in told):
+        raise PackError(f"{place}: write either percent or amount.")
     return Deduction(**told)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError
+    return value
+
+
+def _kind(value: object) -> str:
+    if value not in KINDS:
+        raise ValueError
+    return str(value)
+
+
+def _day(value: object) -> date:
+    if type(value) is not date:
+        raise ValueError
+    return value
+
+
+def _money(value: object) -> int:
+    return minor_units(_text(value))
+
+
+def _rate(value: object) -> int:
+    """A rate in percent, in hundredths of a percent."""
+    rate = Decimal(_text(value)) * 100
+    if rate != int(rate) or not 0 < rate <= _HUNDRED_PERCENT:
+        raise ValueError
+    return int(rate)
+
+
+_AMOUNT = 'an amount in major units as text, such as "50.00"'
+_READS: dict[str, tuple[Callable[[object], Any], str]] = {
+    "kind": (_kind, f"one of {', '.join(KINDS)}"),
+    "law": (_text, "the law, as text"),
+    "percent": (_rate, 'a rate above 0 and up to 100 as text, such as "7.5"'),
+    "owed": (_text, "what the payer owes as evidence, as text"),
+    "since": (_day, "a day, such as 2026-01-01"),
+    "until": (_day, "a day, such as 2026-12-31"),
+    **dict.fromkeys(("amount", "cap", "minimum", "maximum"), (_money, _AMOUNT)),
+}
 
 
 def expected_payments(owed: pl.DataFrame, pack: Pack, first: date, last: date) -> pl.DataFrame:

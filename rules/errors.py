@@ -18,6 +18,10 @@ class PolicyError(RulesError):
     """A policy file cannot be used; the message names the key."""
 
 
+class PackError(RulesError):
+    """A pack of deductions cannot be used; the message names the row and the key."""
+
+
 class ListEntryError(RulesError):
     """An allow or deny entry cannot be used; the message says why."""
 

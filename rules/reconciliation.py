@@ -17,7 +17,7 @@ from rules.books import CANDIDATES, REJECTED, SETTLEMENTS, Reconciled
 from rules.deductions import Pack, shipped_pack
 from rules.ledger import LOSERS, PROPOSALS, REFUSALS, SUGGESTED, Ledger
 from rules.policy import Policy
-from rules.reasons import Detail
+from rules.reasons import SETTLEMENT_REASONS, Detail, Outcome
 from rules.references import MINIMUM_LENGTH, TENANT, tokens_of
 from rules.settle_by_customer import settle_by_amount, settle_by_customer
 from rules.settle_by_reference import settle_by_reference
@@ -51,6 +51,37 @@ def reconcile(
     if not free.is_empty():
         _settle(ledger, free, policy)
     return _told(ledger, free, books)
+
+
+def ends(payments: pl.DataFrame, settled: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+    """Where each payment ends: `disposition`, `outcome`, and the reason and detail of those rejected here.
+
+    Args:
+        payments: columns of `PAYMENTS`.
+        settled: `account_id`, `transaction_id` of those that settle an invoice (`settled`) or may (not `settled`).
+        refused: columns of `REJECTED`.
+
+    """
+    line = ["account_id", "transaction_id", "day"]
+    reasons = {detail.value: reason.value for detail, reason in SETTLEMENT_REASONS.items()}
+    told = refused.select(*line, "detail", reason=pl.col("detail").replace_strict(reasons, return_dtype=pl.String))
+    rejected = pl.col("detail").is_not_null()
+    return (
+        payments.select(line)
+        .join(settled, on=["account_id", "transaction_id"], how="left")
+        .join(told, on=line, how="left")
+        .with_columns(
+            outcome=pl.when(rejected).then(pl.lit(Outcome.REJECTED.value)).otherwise(pl.lit(Outcome.ELIGIBLE.value)),
+            disposition=pl.when(rejected)
+            .then(pl.lit("rejected"))
+            .when("settled")
+            .then(pl.lit("matched"))
+            .when(~pl.col("settled"))
+            .then(pl.lit("review"))
+            .otherwise(pl.lit("drafted")),
+        )
+        .drop("settled")
+    )
 
 
 def _opened(payments: pl.DataFrame, books: pl.DataFrame, standing: pl.DataFrame, policy: Policy, pack: Pack) -> Ledger:

@@ -1,7 +1,8 @@
 """Replay: what a policy would say of lines that are decided already, beside what stands of each (nothing is written).
 
-Both sides are the decision table's word on eligibility. A line that was eligible and then rejected because of the
-invoice it pays (a row of settlement) counts as eligible on both sides: the same policy flips nothing.
+The matrix is the decision table's word on eligibility: a line that was eligible and then rejected because of the
+invoice it pays counts as eligible on both sides. Where lines end once payments are settled is told apart, as
+dispositions (`rules/resettling.py` says it of payments). The same policy flips neither.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ BEFORE = ("rule", "outcome", "reason", "detail", "score", "signals")
 
 _NO_POINTS = PointsTable(business_term=0, reference=0, company=0, at_or_above_floor=0, minimum=0)
 _ROWS_THAT_PASS = sorted({row.number for row in table(_NO_POINTS) if row.outcome is Outcome.ELIGIBLE})
+_ENDS = ["stood", "ends"]
 _CELL = ["from", "to", "currency", "label", "draft_status"]
+DRAFTED, REVIEW = "drafted", "review"
 _CONFIRMED = ("CONFIRMED", "VALIDATED", "SIGNED")
 SEEN = (
     "business_term",
@@ -101,8 +104,24 @@ def standing(prefix: str = "") -> pl.Expr:
 
 
 def cells(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """Count replayed lines and sum their amounts (minor units) by `from`, `to`, currency, label and draft."""
-    return lines.group_by(_CELL).agg(lines=pl.len().cast(pl.Int64), amount=pl.col("amount").sum())
+    """Count replayed lines that no invoice is for, and sum their amounts (minor units).
+
+    By `from`, `to`, currency, label and draft, and by where they end: `stood` and `ends`, as in the matrix but for the
+    eligible ones, which end as drafts.
+    """
+    counted = lines.group_by(_CELL).agg(lines=pl.len().cast(pl.Int64), amount=pl.col("amount").sum())
+    return counted.with_columns(stood=unsettled("from"), ends=unsettled("to"))
+
+
+def settled_cells(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """As `cells`, of lines that say themselves how they `stood` and how each `ends`."""
+    counted = lines.group_by(_CELL + _ENDS).agg(lines=pl.len().cast(pl.Int64), amount=pl.col("amount").sum())
+    return counted.select(*_CELL, "lines", "amount", *_ENDS)
+
+
+def unsettled(side: str) -> pl.Expr:
+    """Where a line ends that is held against no invoice."""
+    return pl.when(pl.col(side) == ELIGIBLE).then(pl.lit(DRAFTED)).otherwise(side)
 
 
 FLIPS = pl.Schema(
@@ -163,12 +182,15 @@ class Summary:
     flipped: int
     matrix: list[dict[str, object]]
     """`from`, `to`, `currency`, `lines`, `amount` (minor units); lines that stay as they are too."""
+    dispositions: dict[str, object]
+    """Where lines end once payments are settled: `flipped`, and `matrix` as above, with `matched`, `review` and
+    `drafted` for what is eligible; what its invoice rejects stands there with its reason."""
     metrics: dict[str, object]
     """`before` and `after` as `metrics.figures`, of the labelled lines; `estimated`, of all lines; `cannot_know`,
     sentences on what the labels do not tell."""
     drafts: dict[str, object]
-    """What becomes of drafts: `confirmed_contested`, `waiting_withdrawn` and `lines_newly_eligible`, each with `lines`
-    and `amounts` by currency."""
+    """What becomes of drafts: `confirmed_contested`, `waiting_withdrawn`, `made` and `lines_newly_eligible`, each with
+    `lines` and `amounts` by currency."""
     review_minutes: dict[str, float]
     """`before` and `after`: the time to look at every eligible line."""
 
@@ -181,7 +203,7 @@ def summary(counted: pl.DataFrame, minutes_a_line: float = MINUTES_A_LINE) -> Su
         minutes_a_line: how long a person looks at an eligible line.
 
     """
-    summed = counted.group_by(_CELL).agg(pl.col("lines", "amount").sum())
+    summed = counted.group_by(_CELL + _ENDS).agg(pl.col("lines", "amount").sum())
     decided = summed.filter(pl.col("from").is_not_null())
     moved = decided.filter(pl.col("from") != pl.col("to"))
     before, after = (tallies(decided, side) for side in ("from", "to"))
@@ -191,13 +213,14 @@ def summary(counted: pl.DataFrame, minutes_a_line: float = MINUTES_A_LINE) -> Su
         undecided=_count(summed) - _count(decided),
         flipped=_count(moved),
         matrix=_matrix(decided),
+        dispositions=_dispositions(decided),
         metrics={
             "before": figures(*before),
             "after": figures(*after),
             "estimated": _estimated(decided) if before[0].enough else None,
             "cannot_know": cannot_know(before[0]),
         },
-        drafts=_drafts(moved),
+        drafts=_drafts(decided),
         review_minutes={"before": eligible["from"] * minutes_a_line, "after": eligible["to"] * minutes_a_line},
     )
 
@@ -274,12 +297,25 @@ def _matrix(decided: pl.DataFrame) -> list[dict[str, object]]:
     )
 
 
-def _drafts(moved: pl.DataFrame) -> dict[str, object]:
-    gone = moved.filter(pl.col("from") == ELIGIBLE)
+def _dispositions(decided: pl.DataFrame) -> dict[str, object]:
+    """Where lines end; one that may settle an invoice stays with the draft that a person has confirmed or discarded."""
+    kept = pl.col("draft_status").is_in([*_CONFIRMED, "DISCARDED"])
+    shown = {
+        name: pl.when(kept & (pl.col(side) == REVIEW)).then(pl.lit(DRAFTED)).otherwise(side)
+        for name, side in (("from", "stood"), ("to", "ends"))
+    }
+    ended = decided.with_columns(**shown)
+    return {"flipped": _count(ended.filter(pl.col("from") != pl.col("to"))), "matrix": _matrix(ended)}
+
+
+def _drafts(decided: pl.DataFrame) -> dict[str, object]:
+    gone = decided.filter(pl.col("stood") == DRAFTED, pl.col("ends") != DRAFTED)
+    made = decided.filter(pl.col("stood") != DRAFTED, pl.col("ends") == DRAFTED, pl.col("draft_status").is_null())
     return {
         "confirmed_contested": _sums(gone.filter(pl.col("draft_status").is_in(_CONFIRMED))),
         "waiting_withdrawn": _sums(gone.filter(pl.col("draft_status") == "DRAFT")),
-        "lines_newly_eligible": _sums(moved.filter(pl.col("to") == ELIGIBLE)),
+        "made": _sums(made),
+        "lines_newly_eligible": _sums(decided.filter(pl.col("from") != ELIGIBLE, pl.col("to") == ELIGIBLE)),
     }
 
 

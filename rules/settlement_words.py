@@ -33,7 +33,7 @@ _STATUS = {
     "suggested": "May settle",
     "declined": "Does not settle, as a person declined,",
 }
-_WHY = {
+WHY_LOST = {
     "declined": "a person declined it",
     "invoice_not_open": "it is cancelled or already settled",
     "currency_differs": "it is in another currency",
@@ -42,6 +42,7 @@ _WHY = {
     "too_many_candidates": "too many invoices fit alike",
     "settled_by_another": "another payment settled it",
 }
+"""Why a candidate lost, by the word that is kept."""
 _KINDS = {
     "vat_withheld": "VAT withheld",
     "withholding_tax": "withholding tax",
@@ -71,7 +72,7 @@ def settlement_words(
     if 0 < applied < outcome["amount"]:
         left = money(outcome["amount"] - applied, outcome["currency"])
         lines.append(f"  {left} of the payment is left unapplied.")
-    lost = [f"  {row['invoice_number']}{_of(row)}: {_WHY[row['why']]}{_at(row)}" for row in candidates]
+    lost = [f"  {row['invoice_number']}{_of(row)}: {WHY_LOST[row['why']]}{_at(row)}" for row in candidates]
     return [*lines, *(["Invoices that lost:", *lost] if lost else [])]
 
 

@@ -120,10 +120,11 @@ async def remove(
     entry_id: Annotated[str, Query(alias="id", max_length=200, description="The entry's id, as the list shows it.")],
 ) -> dict[str, Any]:
     """Take an entry out of force."""
+    now = house.now()
 
     def work(con: duckdb.DuckDBPyConnection) -> bool:
         mine = any(row["entry_id"] == entry_id for row in _entries(con, *caller.tenant))
-        return mine and lists.remove(con, entry_id)
+        return mine and lists.remove(con, entry_id, now)
 
     if not await house.write(work, trace_id=trace, note="remove a list entry"):
         raise not_found("entry")

@@ -243,6 +243,13 @@ TABLES = (
         account="account_id",
     ),
     Table(
+        "former_list_entries",
+        "what a person allowed or denied for one account before; entries of a whole tenant are that tenant's own words",
+        personal=("organization_id", "environment", "account_id", "value", "note"),
+        others=("entry_id", "list", "field", "match", "created_at", "expires_at", "ended_at"),
+        account="account_id",
+    ),
+    Table(
         "settlements",
         "which line paid which invoice",
         personal=(*_IDS, *_SETTLED),

@@ -42,6 +42,11 @@ def numbers(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     return frame_of(con, "SELECT organization_id, environment, number FROM invoices")
 
 
+def currencies(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """Every invoice's currency by its tenant and id."""
+    return con.execute("SELECT organization_id, environment, invoice_id, currency FROM invoices").pl()
+
+
 def of_batch(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """The invoices of the tenants of `batch_tenants`, in the columns of `rules.books.INVOICES`."""
     names = ", ".join(f"i.{name}" for name in books.INVOICES)

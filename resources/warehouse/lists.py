@@ -1,4 +1,4 @@
-"""Table `list_entries`: what people allow and deny (domain section 4)."""
+"""Table `list_entries`: what people allow and deny (domain section 4), and what they did before."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ class Entry:
 def add(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
     """Put an entry in force, or give the same one a new note and expiry; returns its id."""
     values = {**asdict(entry), "entry_id": entry.entry_id, "now": now}
+    _keep(con, entry.entry_id, now, "expires_at IS DISTINCT FROM $expires_at", expires_at=entry.expires_at)
     con.execute(
         """
         MERGE INTO list_entries USING (SELECT $entry_id AS entry_id) AS s ON list_entries.entry_id = s.entry_id
@@ -60,10 +61,20 @@ def add(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
     return entry.entry_id
 
 
-def remove(con: duckdb.DuckDBPyConnection, entry_id: str) -> bool:
+def remove(con: duckdb.DuckDBPyConnection, entry_id: str, now: datetime) -> bool:
     """Take an entry out of force; False where there is none of that id."""
+    _keep(con, entry_id, now, "TRUE")
     row = con.execute("DELETE FROM list_entries WHERE entry_id = ?", [entry_id]).fetchone()
     return bool(row and row[0])
+
+
+def _keep(con: duckdb.DuckDBPyConnection, entry_id: str, now: datetime, where: str, **values: object) -> None:
+    """Keep an entry as it stood, where the condition, SQL of ours, holds."""
+    con.execute(
+        "INSERT INTO former_list_entries BY NAME SELECT *, $now AS ended_at FROM list_entries"  # noqa: S608 - ours
+        f" WHERE entry_id = $entry_id AND {where}",
+        {"entry_id": entry_id, "now": now, **values},
+    )
 
 
 def show(
@@ -85,3 +96,19 @@ def show(
 def all_entries(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
     """Every entry, expired ones too, the oldest first."""
     return show(con)
+
+
+def entries_then(con: duckdb.DuckDBPyConnection, then: datetime) -> pl.DataFrame:
+    """The entries as they stood at a time, those that had expired too, the oldest first."""
+    return con.execute(_THEN, {"then": then}).pl()
+
+
+_THEN = """
+SELECT * EXCLUDE (ended_at) FROM (
+    SELECT *, CAST(NULL AS TIMESTAMPTZ) AS ended_at FROM list_entries WHERE created_at <= $then
+    UNION ALL BY NAME
+    SELECT * FROM former_list_entries WHERE created_at <= $then AND ended_at > $then
+)
+QUALIFY row_number() OVER (PARTITION BY entry_id ORDER BY ended_at NULLS LAST) = 1
+ORDER BY created_at, entry_id
+"""

@@ -59,6 +59,9 @@ def take_back(con: duckdb.DuckDBPyConnection, account_id: str, transaction_id: s
     return bool(row and row[0])
 
 
-def in_force(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Every overrule, as `rules.overrules.OVERRULES`."""
-    return con.execute("SELECT account_id, transaction_id, overrule_id FROM overrules").pl()
+def in_force(con: duckdb.DuckDBPyConnection, then: datetime | None = None) -> pl.DataFrame:
+    """Every overrule, or of those that stand those that stood at a time, as `rules.overrules.OVERRULES`."""
+    query = "SELECT account_id, transaction_id, overrule_id FROM overrules"
+    if then:
+        query += " WHERE overruled_at <= $then"
+    return con.execute(query, {"then": then} if then else {}).pl()

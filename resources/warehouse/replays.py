@@ -10,18 +10,33 @@ from datetime import date, datetime
 import duckdb
 import polars as pl
 
+from resources.warehouse.settlements import BOOKS
 from rules.replay import SEEN
 
 
-def stored_days(con: duckdb.DuckDBPyConnection, start: date | None, end: date | None) -> pl.DataFrame:
-    """Each day of each tenant that has lines, with the number of these, the earliest first."""
+def stored_days(
+    con: duckdb.DuckDBPyConnection, start: date | None, end: date | None, *, older_versions: bool = False
+) -> pl.DataFrame:
+    """Each day of each tenant that has lines, with the number of these, the earliest first.
+
+    Args:
+        con: within a read transaction.
+        start: the first day; None for the first there is.
+        end: the last day; None for the last there is.
+        older_versions: days too on which a line was booked before it was corrected.
+
+    """
     return con.execute(
         """
-        SELECT organization_id, environment, day, count(*) AS lines FROM transactions
+        SELECT organization_id, environment, day, count(*) AS lines FROM (
+            SELECT organization_id, environment, day FROM transactions
+            UNION ALL
+            SELECT organization_id, environment, day FROM transaction_versions WHERE $older_versions
+        )
         WHERE day BETWEEN coalesce($start, DATE '0001-01-01') AND coalesce($end, DATE '9999-12-31')
         GROUP BY ALL ORDER BY day, organization_id, environment
         """,
-        {"start": start, "end": end},
+        {"start": start, "end": end, "older_versions": older_versions},
     ).pl()
 
 
@@ -36,22 +51,35 @@ def lines_with_decisions(con: duckdb.DuckDBPyConnection, as_of: datetime | None 
 
     Args:
         con: within a read transaction.
-        as_of: take the decisions that stood then; None for those in force.
+        as_of: take the decisions that stood then, each with the version that it was made of; None for those in force.
 
     Returns:
         The columns that `rules.replay.replayed` reads.
     """
-    standing, values = (_IN_FORCE, {}) if as_of is None else (_AS_OF, {"as_of": as_of})
-    return con.execute(_LINES.replace("__STANDING__", standing), values).pl()
+    if as_of is None:
+        return con.execute(_LINES_IN_FORCE).pl()
+    return con.execute(_LINES_AS_OF, {"as_of": as_of}).pl()
 
 
-def lines_as_seen(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+def unsettled_tenants(con: duckdb.DuckDBPyConnection) -> int:
+    """How many tenants wait to be settled, whatever the policy."""
+    row = con.execute(_UNSETTLED).fetchone()
+    return int(row[0]) if row else 0
+
+
+def lines_as_seen(con: duckdb.DuckDBPyConnection, *, payers: bool = False) -> pl.DataFrame:
     """The lines of the batch's days with the signals and the evidence of their decision, and no text to be read again.
 
     Only where every day is decided by the lines, lists and invoices of now; `currency` is the account's where the line
     has none. Besides, what `lines_with_decisions` gives of the decision that stands, labels and drafts.
+
+    Args:
+        con: within a read transaction.
+        payers: the `counterparty` of each too.
+
     """
-    return con.execute(_SEEN).pl()
+    read = _SEEN.replace("__PAYER__", "d.counterparty," if payers else "").replace("__TRANSACTIONS__", "transactions")
+    return con.execute(read).pl()
 
 
 def some_lines(con: duckdb.DuckDBPyConnection, most: int) -> pl.DataFrame:
@@ -67,19 +95,35 @@ def some_lines(con: duckdb.DuckDBPyConnection, most: int) -> pl.DataFrame:
     return con.execute(_SOME, {"share": int(share * 1_000_000)}).pl()
 
 
+_UNSETTLED = f"""
+SELECT count(*) FROM (
+    SELECT organization_id, environment FROM touched_tenants
+    UNION
+    SELECT organization_id, environment
+    FROM ({BOOKS}) AS b FULL JOIN settled_tenants AS s USING (organization_id, environment)
+    WHERE b.books_state IS DISTINCT FROM s.books_state
+)
+"""  # noqa: S608 - constants
 _LOT = "md5_number_lower(concat_ws(chr(31), account_id, transaction_id))"
 _BOUNDS = "day BETWEEN (SELECT min(day) FROM batch_days) AND (SELECT max(day) FROM batch_days)"
 _IN_FORCE = f"SELECT * FROM decisions WHERE {_BOUNDS}"  # noqa: S608 - a constant
-_AS_OF = f"""
-    SELECT * FROM decisions WHERE {_BOUNDS} AND decided_at <= $as_of
+_DECIDED_THEN = """
+    SELECT * FROM decisions WHERE decided_at <= $as_of
     UNION ALL BY NAME
-    SELECT * EXCLUDE (superseded_at) FROM superseded_decisions
-    WHERE {_BOUNDS} AND decided_at <= $as_of AND superseded_at > $as_of
-"""  # noqa: S608 - a constant
+    SELECT * EXCLUDE (superseded_at) FROM superseded_decisions WHERE decided_at <= $as_of AND superseded_at > $as_of
+"""
+_AS_OF = f"SELECT * FROM ({_DECIDED_THEN}) WHERE {_BOUNDS}"  # noqa: S608 - constants
+# Each line as it was decided, and those of which nothing stood as they are.
+_VERSIONS_THEN = f"""(
+    SELECT * FROM (SELECT * FROM transactions UNION ALL BY NAME SELECT * FROM transaction_versions)
+    SEMI JOIN ({_AS_OF}) AS d USING (account_id, transaction_id, version)
+    UNION ALL BY NAME
+    SELECT * FROM transactions ANTI JOIN ({_DECIDED_THEN}) AS d USING (account_id, transaction_id)
+)"""  # noqa: S608 - constants
 _STANDING = """
     d.rule AS before_rule, d.outcome AS before_outcome, d.reason AS before_reason, d.detail AS before_detail,
     d.score AS before_score, d.signals AS before_signals, l.label, f.status AS draft_status
-FROM transactions AS t
+FROM __TRANSACTIONS__ AS t
 SEMI JOIN batch_days USING (organization_id, environment, day)
 LEFT JOIN accounts AS a USING (account_id)
 """
@@ -100,15 +144,17 @@ SELECT t.organization_id, t.environment, t.account_id, t.transaction_id, t.versi
 LEFT JOIN (__STANDING__) AS d USING (account_id, transaction_id, day)
 {_BESIDE}
 """
+_LINES_IN_FORCE = _LINES.replace("__STANDING__", _IN_FORCE).replace("__TRANSACTIONS__", "transactions")
+_LINES_AS_OF = _LINES.replace("__STANDING__", _AS_OF).replace("__TRANSACTIONS__", _VERSIONS_THEN)
 _SEEN = f"""
 SELECT t.organization_id, t.environment, t.account_id, t.transaction_id, t.booked_at, t.day, t.direction, t.amount,
     coalesce(t.currency, a.currency) AS currency, coalesce(d.signals, 0::UINTEGER) AS signals,
-    {", ".join(f"d.{name}" for name in SEEN)},
+    {", ".join(f"d.{name}" for name in SEEN)}, __PAYER__
     {_STANDING}
 LEFT JOIN ({_IN_FORCE}) AS d USING (account_id, transaction_id, day)
 {_BESIDE}
 """
 _SOME = f"""
-SELECT *, CAST({_LOT} % 5 AS TINYINT) AS fold FROM ({_LINES.replace("__STANDING__", _IN_FORCE)})
+SELECT *, CAST({_LOT} % 5 AS TINYINT) AS fold FROM ({_LINES_IN_FORCE})
 WHERE label IS NOT NULL OR {_LOT} // 5 % 1_000_000 < $share
 """  # noqa: S608 - constants

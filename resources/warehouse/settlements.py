@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
@@ -67,8 +67,59 @@ def defer(con: duckdb.DuckDBPyConnection, *, every_tenant: bool, now: datetime, 
 
 def payments(con: duckdb.DuckDBPyConnection, narration_limit: int) -> pl.DataFrame:
     """The eligible credits of the batch's tenants, in the columns of `rules.books.PAYMENTS`."""
-    con.execute(_PAYMENTS, {"limit": narration_limit})
+    con.execute(_PAYMENTS.replace("__ELIGIBLE__", _ELIGIBLE), {"limit": narration_limit})
     return con.execute("FROM eligible_payments").pl().cast(PAYMENTS)
+
+
+TRIED = pl.Schema(
+    {
+        **{name: PAYMENTS[name] for name in ("organization_id", "environment", "account_id", "transaction_id", "day")},
+        "counterparty": pl.String(),
+        "reference": pl.String(),
+    }
+)
+"""What `tried_payments` reads of a credit that a replayed policy finds eligible."""
+
+
+def tried_payments(
+    con: duckdb.DuckDBPyConnection, narration_limit: int, tried: pl.DataFrame, start: date | None, end: date | None
+) -> pl.DataFrame:
+    """As `payments`, with other credits than those that are decided to be eligible on some days.
+
+    Args:
+        con: within a read transaction.
+        narration_limit: as long a narration may be cut.
+        tried: the eligible credits of these days, in the columns of `TRIED`.
+        start: the first of the days; None for the first there is.
+        end: the last of them; None for the last there is.
+
+    """
+    con.register("tried_lines", tried.to_arrow())
+    values = {"limit": narration_limit, "first": start, "last": end}
+    con.execute(_PAYMENTS.replace("__ELIGIBLE__", _TRIED), values)
+    con.unregister("tried_lines")
+    return con.execute("FROM eligible_payments").pl().cast(PAYMENTS)
+
+
+def in_force(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """What stands or may stand of the batch's tenants' eligible lines (`rules.books.SETTLEMENTS`)."""
+    return con.execute(_IN_FORCE).pl().cast(SETTLEMENTS)
+
+
+def untouched(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """What no rule run changes while its payment is among `eligible_payments`: the columns of `in_force`."""
+    return con.execute(_UNTOUCHED).pl().cast(SETTLEMENTS)
+
+
+def booked(con: duckdb.DuckDBPyConnection, *, every_tenant: bool) -> pl.DataFrame:
+    """The tenants whose payments are held against invoices, or were: `organization_id`, `environment`.
+
+    Args:
+        con: an open connection.
+        every_tenant: also those without invoices, since a reference must exist.
+
+    """
+    return con.execute(_WITH_BOOKS, {"every": every_tenant}).pl()
 
 
 def standing(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
@@ -210,7 +261,7 @@ def _count(con: duckdb.DuckDBPyConnection, statement: str) -> int:
 
 
 # By tenant what its invoices and the words of people are: another value, and its payments are settled anew.
-_BOOKS = """
+BOOKS = """
 SELECT organization_id, environment, CAST(bit_xor(part) AS VARCHAR) AS books_state
 FROM (
     SELECT organization_id, environment, hash(
@@ -224,7 +275,7 @@ FROM (
 GROUP BY ALL
 """
 _WAITING = f"""
-WITH books AS ({_BOOKS}),
+WITH books AS ({BOOKS}),
 waits AS (
     SELECT organization_id, environment FROM touched_tenants
     UNION
@@ -244,7 +295,7 @@ WHERE settled_tenants.organization_id = b.organization_id AND settled_tenants.en
 _SETTLED = f"""
 INSERT INTO settled_tenants
 SELECT organization_id, environment, $policy_hash, $pack_version, books_state
-FROM batch_tenants LEFT JOIN ({_BOOKS}) USING (organization_id, environment)
+FROM batch_tenants LEFT JOIN ({BOOKS}) USING (organization_id, environment)
 """  # noqa: S608 - constants
 
 _BOOKED = """
@@ -278,6 +329,14 @@ WHERE touched_tenants.touch_id = s.touch_id
 """
 
 # Rows 6 and 13 of the decision table are the eligible ones, whatever reconciliation has made of a payment since.
+_ELIGIBLE = "SELECT * FROM decisions WHERE rule IN (6, 13) AND (signals & 1) > 0"
+_TRIED_NAMES = ", ".join(TRIED)
+_TRIED = f"""
+    SELECT {_TRIED_NAMES} FROM tried_lines
+    UNION ALL
+    SELECT {_TRIED_NAMES} FROM ({_ELIGIBLE})
+    WHERE NOT day BETWEEN coalesce($first, DATE '0001-01-01') AND coalesce($last, DATE '9999-12-31')
+"""  # noqa: S608 - names of columns
 _PAYMENTS = """
 CREATE OR REPLACE TEMP TABLE eligible_payments AS
 SELECT d.organization_id, d.environment, d.account_id, d.transaction_id, d.day, t.booked_at, t.amount,
@@ -285,14 +344,13 @@ SELECT d.organization_id, d.environment, d.account_id, d.transaction_id, d.day, 
     t.reference IS NOT NULL AS explicit,
     CASE WHEN d.reference IS NOT NULL OR length(t.narration) >= $limit THEN t.narration END AS narration,
     f.draft_id IS NOT NULL AS suggest_only
-FROM decisions AS d
+FROM (__ELIGIBLE__) AS d
 SEMI JOIN batch_tenants USING (organization_id, environment)
 JOIN transactions AS t USING (account_id, transaction_id, day)
 LEFT JOIN accounts AS a USING (account_id)
 LEFT JOIN (
     SELECT draft_id, account_id, transaction_id, day FROM drafts WHERE status IN ('CONFIRMED', 'VALIDATED', 'SIGNED')
 ) AS f USING (account_id, transaction_id, day)
-WHERE d.rule IN (6, 13) AND (d.signals & 1) > 0
 """
 # A link made while the invoice was open stands when its owner marks the invoice as paid: it is what paid it.
 _FROZEN = """
@@ -317,6 +375,28 @@ SELECT organization_id, environment, NULL, NULL, invoice_id, 'erased', CAST(sum(
 FROM settled_by_erased SEMI JOIN batch_tenants USING (organization_id, environment)
 GROUP BY organization_id, environment, invoice_id
 """  # noqa: S608 - constants
+_SETTLED_NAMES = ", ".join(f"s.{name}" for name in SETTLEMENTS)
+_IN_FORCE = f"""
+SELECT {_SETTLED_NAMES} FROM settlements AS s
+SEMI JOIN batch_tenants USING (organization_id, environment)
+SEMI JOIN ({_ELIGIBLE}) AS d USING (account_id, transaction_id)
+WHERE s.status IN ('linked', 'suggested', 'accepted')
+"""  # noqa: S608 - constants
+_UNTOUCHED = f"""
+SELECT {_SETTLED_NAMES} FROM settlements AS s
+SEMI JOIN batch_tenants USING (organization_id, environment)
+SEMI JOIN eligible_payments USING (account_id, transaction_id)
+WHERE s.status = 'accepted' OR ({_FROZEN})
+"""  # noqa: S608 - constants
+_WITH_BOOKS = """
+SELECT organization_id, environment FROM invoices
+UNION
+SELECT organization_id, environment FROM settlements
+UNION
+SELECT organization_id, environment FROM settled_tenants
+UNION
+SELECT organization_id, environment FROM accounts WHERE $every
+"""
 
 _WANTED = """
 CREATE OR REPLACE TEMP TABLE wanted_settlements AS

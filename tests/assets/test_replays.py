@@ -15,6 +15,8 @@ from assets.labelling import draw_sample, import_labels
 from assets.replays import Replay, Scope, replay
 from resources.clock import FixedClock
 from resources.errors import ConfigurationError, KobosiftError
+from resources.warehouse import lists
+from resources.warehouse.lists import Entry
 from rules.labels import LabelError
 from rules.policy import Policy, parse_policy
 from rules.replay import FLIPS
@@ -116,6 +118,32 @@ def test_what_stood_then_is_what_a_replay_as_of_then_compares_with(books: Books)
     assert tried(books, SHIPPED, as_of=NOW).summary.flipped == 0
     assert tried(books, SHIPPED).summary.flipped == 1
     assert tried(books, SHIPPED, as_of=NOW - timedelta(days=1)).summary.undecided == 4
+
+
+def test_entries_lines_and_pending_days_are_those_of_the_time(books: Books) -> None:
+    entry = Entry("deny", "org-1", "sandbox", "counterparty", "contains", "sahelia")
+    books.write(lambda con: lists.add(con, entry, LATER))
+    books.receive(row("p", "POS", status="pending", day=8))
+    books.decide(now=LATER)
+    books.write(lambda con: lists.remove(con, entry.entry_id, LATER + timedelta(minutes=10)))
+    books.receive(row("b", "NIP/GTB/SAHELIA PLC/INVOICE PAYMENT", day=4))  # corrected, and on another day
+    later = LATER + timedelta(days=30)
+    books.decide(now=later)
+    for then, lines in ((NOW, 4), (LATER, 5), (later, 5)):
+        told = tried(books, SHIPPED, as_of=then).summary
+        assert (told.lines, told.flipped) == (lines, 0), then
+    with_entry = tried(books, SHIPPED, as_of=LATER).summary.matrix
+    assert sum(int(str(cell["lines"])) for cell in with_entry if str(cell["to"]).endswith("/denylisted")) == 2
+
+
+def test_an_entry_that_got_another_expiry_holds_as_it_did_then(books: Books) -> None:
+    books.add_entry("deny", "sahelia", expires_at=LATER + timedelta(days=9))
+    entry = Entry("deny", "org-1", "sandbox", "counterparty", "contains", "sahelia", expires_at=NOW)
+    books.write(lambda con: lists.add(con, entry, LATER))
+    with books.warehouse.read() as con:
+        (before,), (after,) = (lists.entries_then(con, then)["expires_at"] for then in (NOW, LATER))
+        assert lists.entries_then(con, NOW - timedelta(days=1)).is_empty()
+    assert (before, after) == (LATER + timedelta(days=9), NOW)
 
 
 def test_lines_that_came_since_are_told_apart(books: Books) -> None:

@@ -1,0 +1,82 @@
+"""Settling tenants anew for a replay: the payments that another policy finds, through the reconciliation that runs use.
+
+Nothing is written but temporary tables of the reading connection. What a payment settles bears on any other of its
+tenant, so whole tenants are settled: those with payments in the replay, with their payments of other days as decided.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+import polars as pl
+
+from assets.settling import batches
+from resources.warehouse import invoices, settlements
+from rules.books import CANDIDATES, REJECTED, SETTLEMENTS, Reconciled
+from rules.deductions import Pack
+from rules.policy import Policy
+from rules.reconciliation import reconcile
+from rules.replay import ELIGIBLE
+from rules.resettling import Resettled, Side, compared
+
+if TYPE_CHECKING:
+    from assets.replays import Basis
+
+_TENANT = ["organization_id", "environment"]
+
+
+def resettle(basis: Basis, tried: list[pl.DataFrame], policy: Policy, pack: Pack) -> Resettled | None:
+    """Say what settling the tenants of these payments by another policy or pack would change.
+
+    Args:
+        basis: the snapshot; its scope says which days the payments are of.
+        tried: decided credits that are eligible on either side, as `replay.beside` gives them.
+        policy: strategies, windows, tolerance.
+        pack: the lawful deductions.
+
+    Returns:
+        None where there is no such payment.
+
+    """
+    lines = pl.concat(tried) if tried else pl.DataFrame()
+    if lines.is_empty():
+        return None
+    tenants = lines.group_by(_TENANT).agg(decisions=pl.len().cast(pl.Int64)).sort(_TENANT)
+    befores, afters, refused, candidates = [], [], [], []
+    for batch in batches(tenants):
+        before, after = _batch(basis, batch, lines, policy, pack)
+        befores.append(before)
+        afters.append(after.settlements)
+        refused.append(after.rejected)
+        candidates.append(after.candidates)
+    stood = Side(_priced(basis.con, befores), REJECTED.to_frame())
+    would = Side(_priced(basis.con, afters), pl.concat(refused))
+    return compared(lines, stood, would, pl.concat(candidates))
+
+
+def _batch(
+    basis: Basis, batch: pl.DataFrame, lines: pl.DataFrame, policy: Policy, pack: Pack
+) -> tuple[pl.DataFrame, Reconciled]:
+    """What stands of the batch's tenants, and what would, what people accepted and paid invoices keep among it."""
+    con, scope = basis.con, basis.scope
+    con.register("batch_tenants", batch.to_arrow())
+    eligible = lines.filter(pl.col("to") == ELIGIBLE).join(batch, on=_TENANT, how="semi")
+    payments = settlements.tried_payments(
+        con,
+        policy.file.settlement.narration_limit,
+        eligible.select(settlements.TRIED.names()).cast(settlements.TRIED),
+        scope.start,
+        scope.end,
+    )
+    before = settlements.in_force(con)
+    found = reconcile(payments, invoices.of_batch(con), settlements.standing(con), policy, pack)
+    stays = settlements.untouched(con)
+    con.unregister("batch_tenants")
+    after = pl.concat([found.settlements.select(SETTLEMENTS.names()), stays])
+    return before, Reconciled(after, found.rejected, found.candidates.select(CANDIDATES.names()))
+
+
+def _priced(con: duckdb.DuckDBPyConnection, frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Settlements with the currency of their invoice."""
+    return pl.concat(frames).join(invoices.currencies(con), on=[*_TENANT, "invoice_id"], how="left")
