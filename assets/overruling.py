@@ -1,4 +1,7 @@
-"""Overruling a rejection: a person's word is kept, the line's day is decided anew by it, and it counts as a label."""
+"""Overruling a rejection: a person's word is kept, and the line's day is decided anew by it.
+
+While it stands it counts as that person's label (view `audit.labels`).
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,10 @@ import polars as pl
 
 from resources.clock import Clock
 from resources.errors import ConfigurationError
-from resources.warehouse import days, labels, overrules
+from resources.warehouse import days, overrules
 from resources.warehouse.connection import Warehouse
 from resources.warehouse.overrules import Overrule
 from rules.eligibility import first_row, table
-from rules.labels import BUSINESS
 from rules.policy import Policy
 from rules.reasons import Outcome
 from rules.signals import Signal
@@ -71,7 +73,6 @@ def overrule(
         overrules.put(
             con, Overrule(line.organization_id, line.environment, line.account_id, line.transaction_id, by, why), now
         )
-        labels.take_in(con, _label(line, by), now)
         days.touch(con, _day(line), f"{run_id}/overrule")
         return True
 
@@ -131,11 +132,6 @@ def _refuse_unliftable(line: _Line, policy: Policy) -> None:
             f"{line.transaction_id} was rejected as {line.detail}, which an overrule does not lift: it lifts the "
             "floor, the score and the words. Mend the list entry, the currency, the reference or the invoice."
         )
-
-
-def _label(line: _Line, by: str) -> pl.DataFrame:
-    said = {"account_id": line.account_id, "transaction_id": line.transaction_id, "label": BUSINESS, "labelled_by": by}
-    return pl.DataFrame([said])
 
 
 def _day(line: _Line) -> pl.DataFrame:

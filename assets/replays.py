@@ -23,7 +23,7 @@ from assets.stale import tenant_states
 from resources.clock import Clock
 from resources.errors import KobosiftError
 from resources.row_files import check_form, write_rows
-from resources.warehouse import days, invoices, lists, overrules, policies, replays, settlements
+from resources.warehouse import days, invoices, labels, lists, overrules, policies, replays, settlements
 from resources.warehouse.connection import Warehouse
 from rules.deductions import Pack, shipped_pack
 from rules.lists import EMPTY_LISTS_HASH, Lists, effective, state_hashes
@@ -153,6 +153,7 @@ def snapshot(warehouse: Warehouse, clock: Clock, scope: Scope) -> Iterator[Basis
     now = then or clock.now()
     with warehouse.read() as con:
         con.begin()
+        labels.gather(con)
         own = lists.entries_then(con, then) if then else lists.all_entries(con)
         entries = own if scope.entries is None else scope.entries
         basis = Basis(con, effective(entries, now), invoices.numbers(con), overrules.in_force(con, then), now, scope)

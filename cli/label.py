@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from math import isfinite
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import Json
 from cli.output import emit, say, table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from rules.labels import Agreement
 
 group = typer.Typer(help="Labels: what people say a line is, business or personal.", no_args_is_help=True)
 
@@ -21,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 @group.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="CSV, JSON or Parquet: account_id, transaction_id, label.")],
+    file: Annotated[Path, typer.Argument(help="CSV, XLSX, JSON or Parquet: account_id, transaction_id, label.")],
     by: Annotated[
         str | None, typer.Option("--by", metavar="WHO", help="Who labelled, where the file has no labelled_by.")
     ] = None,
@@ -106,29 +111,43 @@ def _band(digits: int) -> str:
 
 @group.command()
 def agreement(as_json: Json = False) -> None:
-    """Tell how far every two people agree on the lines that both have labelled, and where they do not."""
+    """Tell how far every two people agree on the lines that both have labelled, and where anybody says otherwise.
+
+    What people did counts too: suggestions accepted, drafts confirmed or discarded, rejections overruled.
+    """
+    import polars as pl
+
     from cli.session import begin
     from resources.warehouse import labels
     from rules.labels import agreement as agreed
     from rules.labels import disagreements
 
     with begin().warehouse.read() as con:
-        known = labels.all_labels(con)
-    pairs, disputed = agreed(known), disagreements(known)
+        known, words = labels.all_labels(con), labels.all_words(con)
+    pairs, disputed = agreed(known), disagreements(words)
+    sources = words.group_by("source", "label").agg(lines=pl.len()).sort("source", "label")
     if as_json:
-        emit({"pairs": [vars(each) for each in pairs], "disputed": disputed.to_dicts()})
+        told = {"pairs": [vars(each) for each in pairs], "disputed": disputed.to_dicts(), "sources": sources.to_dicts()}
+        emit(told)
         return
+    _print_agreement(pairs, disputed, sources)
+
+
+def _print_agreement(pairs: list[Agreement], disputed: pl.DataFrame, sources: pl.DataFrame) -> None:
+    if len(sources):
+        say(table(["said by", "label", "times"], sources.iter_rows(), right=("times",)))
+        say()
     if not pairs:
         say("No line is labelled by two people: kobosift label sample --second --by WHO draws lines to ask a second.")
-        return
     rows = [
         [each.one, each.other, f"{each.lines:,}", f"{each.agreed / each.lines:.1%}", _kappa(each.kappa)]
         for each in pairs
     ]
-    say(table(["one", "other", "lines", "agree", "kappa"], rows, right=("lines", "agree", "kappa")))
+    if rows:
+        say(table(["one", "other", "lines", "agree", "kappa"], rows, right=("lines", "agree", "kappa")))
     if len(disputed):
         say()
-        say(table(["account", "transaction", "who says what"], disputed.iter_rows()))
+        say(table(["account", "transaction", "who says what", "counts as"], disputed.iter_rows()))
 
 
 def _kappa(value: float | None) -> str:

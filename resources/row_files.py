@@ -7,6 +7,7 @@ would take for a formula is written with an apostrophe before it, which is taken
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _GUARDED = r"^'([=+\-@\t\r])"
 
 
 def read_rows(path: Path) -> pl.DataFrame:
-    """The rows of a CSV, JSON (a list of objects) or Parquet file, each value as text.
+    """The rows of a CSV, XLSX (its first sheet), JSON (a list of objects) or Parquet file, each value as text.
 
     Raises:
         ConfigurationError: it cannot be read; the sentence says why, and tells no value.
@@ -32,14 +33,14 @@ def read_rows(path: Path) -> pl.DataFrame:
     """
     form = path.suffix.lower().lstrip(".")
     if form not in _READERS:
-        raise ConfigurationError(f"{path} is no .csv, .json or .parquet file: save the rows as one of these.")
+        raise ConfigurationError(f"{path} is no .csv, .xlsx, .json or .parquet file: save the rows as one of these.")
     try:
         if path.stat().st_size > LARGEST:
             raise ConfigurationError(f"{path} is larger than {LARGEST // 1024**2} MiB: hand it in in parts.")
         rows = _READERS[form](path)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror or type(error).__name__}.") from None
-    except (pl.exceptions.PolarsError, ValueError):
+    except (pl.exceptions.PolarsError, ValueError, zipfile.BadZipFile):
         raise ConfigurationError(
             f"{path} is not the {form.upper()} file that its name says, or it is damaged."
         ) from None
@@ -49,6 +50,19 @@ def read_rows(path: Path) -> pl.DataFrame:
 def _read_csv(path: Path) -> pl.DataFrame:
     rows = pl.read_csv(path, infer_schema=False, truncate_ragged_lines=False)
     return rows.with_columns(pl.all().str.replace(_GUARDED, "$1"))
+
+
+def _read_xlsx(path: Path) -> pl.DataFrame:
+    import fastexcel  # drawn in for sheets only
+
+    with zipfile.ZipFile(path) as parts:
+        if sum(part.file_size for part in parts.infolist()) > LARGEST:
+            raise ConfigurationError(f"{path} is larger than {LARGEST // 1024**2} MiB unpacked: hand it in in parts.")
+    try:
+        rows = fastexcel.read_excel(path).load_sheet(0, dtypes="string").to_polars()
+    except fastexcel.FastExcelError as error:
+        raise ValueError from error
+    return rows.with_columns(pl.col(pl.String).str.replace(_GUARDED, "$1"))
 
 
 def _read_json(path: Path) -> pl.DataFrame:
@@ -65,7 +79,7 @@ def _read_parquet(path: Path) -> pl.DataFrame:
     return rows.select(pl.col(plain).cast(pl.String, strict=False))
 
 
-_READERS = {"csv": _read_csv, "json": _read_json, "parquet": _read_parquet}
+_READERS = {"csv": _read_csv, "xlsx": _read_xlsx, "json": _read_json, "parquet": _read_parquet}
 
 
 def _text(value: object) -> str | None:

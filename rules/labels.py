@@ -133,12 +133,18 @@ def agreement(labels: pl.DataFrame) -> list[Agreement]:
     return found
 
 
-def disagreements(labels: pl.DataFrame) -> pl.DataFrame:
-    """The lines of which people say different things: `account_id`, `transaction_id`, `said` (who says what)."""
-    said = pl.format("{}: {}", "labelled_by", "label").sort_by("labelled_by").str.join(", ")
+def disagreements(words: pl.DataFrame) -> pl.DataFrame:
+    """The lines of which people say different things: `account_id`, `transaction_id`, `said`, `counts`.
+
+    Args:
+        words: `account_id`, `transaction_id`, `label`, `labelled_by`, `source` and `counts`, the label that counts.
+
+    """
+    act = pl.when(pl.col("source") != "labelled").then(pl.format(" ({})", "source")).otherwise(pl.lit(""))
+    said = pl.format("{}{}: {}", "labelled_by", act, "label").sort_by("labelled_by").str.join(", ")
     return (
-        labels.group_by("account_id", "transaction_id", maintain_order=True)
-        .agg(said=said, different=pl.col("label").n_unique() > 1)
+        words.group_by("account_id", "transaction_id", maintain_order=True)
+        .agg(said=said, counts=pl.col("counts").first(), different=pl.col("label").n_unique() > 1)
         .filter("different")
         .drop("different")
     )

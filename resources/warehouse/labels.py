@@ -1,5 +1,6 @@
 """Table `labels`: what people say a transaction is, `business` or `personal`; the newest word of each person counts.
 
+What they say by what they do (view `audit.labels`) counts where nobody has said it in so many words.
 Also which lines to label next: how many of each stratum there are, and which of them are drawn by lot.
 """
 
@@ -55,8 +56,30 @@ def take_in(con: duckdb.DuckDBPyConnection, labels: pl.DataFrame, now: datetime)
 
 
 def all_labels(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """Read every label, in the order of account, transaction and time."""
+    """Read every label that was given in so many words, in the order of account, transaction and time."""
     return con.execute("SELECT * FROM labels ORDER BY account_id, transaction_id, labelled_at, labelled_by").pl()
+
+
+def all_words(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """What anybody says of any line, by words and by acts, with its `source`; `counts` is the label that counts."""
+    gather(con)
+    return con.execute("""
+        SELECT w.*, l.label AS counts FROM audit.labels AS w JOIN line_labels AS l USING (account_id, transaction_id)
+        ORDER BY account_id, transaction_id, labelled_at, labelled_by, source
+    """).pl()
+
+
+def gather(con: duckdb.DuckDBPyConnection) -> None:
+    """Leave in the temporary table `line_labels` the one label that counts of each line: `label`.
+
+    The newest word, else the newest act.
+    """
+    con.execute("""
+        CREATE OR REPLACE TEMP TABLE line_labels AS
+        SELECT account_id, transaction_id,
+            arg_max(label, (source IN ('labelled', 'overruled'), labelled_at, labelled_by)) AS label
+        FROM audit.labels GROUP BY ALL
+    """)
 
 
 def strata(con: duckdb.DuckDBPyConnection, *, second_by: str | None = None) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """Stored lines with what stands of them: what replays and sweeps read. Nothing here writes.
 
-Works on the days of the registered frame `batch_days`, like deciding does, within one read transaction.
+Works on the days of the registered frame `batch_days`, like deciding does, within one read transaction, and on the
+temporary table that `labels.gather` leaves.
 """
 
 from __future__ import annotations
@@ -131,9 +132,7 @@ _BESIDE = f"""
 LEFT JOIN (
     SELECT account_id, transaction_id, day, status FROM drafts WHERE {_BOUNDS} AND status <> 'WITHDRAWN'
 ) AS f USING (account_id, transaction_id, day)
-LEFT JOIN (
-    SELECT account_id, transaction_id, arg_max(label, (labelled_at, labelled_by)) AS label FROM labels GROUP BY ALL
-) AS l USING (account_id, transaction_id)
+LEFT JOIN line_labels AS l USING (account_id, transaction_id)
 WHERE t.{_BOUNDS}
 """  # noqa: S608 - constants
 _LINES = f"""

@@ -168,7 +168,7 @@ def overruled(books: Books, name: str, by: str = "ada") -> None:
 def test_an_overruled_line_is_drafted_labelled_and_changed_by_no_run(books: Books) -> None:
     overruled(books, "b")
     assert books.outcomes()["b"] == ("drafted", "allowlisted")
-    assert books.rows("SELECT label, labelled_by FROM labels") == [("business", "ada")]
+    assert books.rows("SELECT label, labelled_by, source FROM audit.labels") == [("business", "ada", "overruled")]
     books.decide(policy=STRICT)
     books.decide(only_stale=False)
     assert books.outcomes()["b"] == ("drafted", "allowlisted")

@@ -15,7 +15,9 @@ from assets.labelling import draw_sample, import_labels
 from assets.replays import Replay, Scope, replay
 from resources.clock import FixedClock
 from resources.errors import ConfigurationError, KobosiftError
-from resources.warehouse import lists
+from resources.row_files import read_rows
+from resources.warehouse import lists, settlements
+from resources.warehouse.labels import all_words
 from resources.warehouse.lists import Entry
 from rules.labels import LabelError
 from rules.policy import Policy, parse_policy
@@ -190,6 +192,53 @@ def test_a_file_with_a_fault_leaves_no_label(books: Books, tmp_path: Path) -> No
     with pytest.raises(KobosiftError, match="none of the 1 labelled lines"):
         label(books, tmp_path, "acc-9,a,business\n")
     assert books.rows("SELECT count(*) FROM labels") == [(0,)]
+
+
+def test_what_people_do_with_a_line_counts_where_nobody_said_what_it_is(books: Books, tmp_path: Path) -> None:
+    def step(account: str, line: str, name: str, before: str, hours: int) -> None:
+        books.sql(
+            "INSERT INTO draft_log BY NAME SELECT draft_id, account_id, ? AS step, ? AS status_before,"
+            " 'tok' AS taken_by, ?::TIMESTAMPTZ AS taken_at FROM drafts WHERE account_id = ? AND transaction_id = ?",
+            *(name, before, LATER + timedelta(hours=hours), account, line),
+        )
+
+    def counted() -> dict[str, str]:
+        with books.warehouse.read() as con:
+            return {f"{row['account_id']} {row['transaction_id']}": row["counts"] for row in all_words(con).to_dicts()}
+
+    step("acc-1", "a", "confirm", "DRAFT", 1)
+    step("acc-1", "c", "discard", "DRAFT", 1)
+    step("acc-2", "a", "discard", "DRAFT", 1)
+    assert counted() == {"acc-1 a": "business", "acc-1 c": "personal", "acc-2 a": "personal"}
+    step("acc-1", "a", "discard", "CONFIRMED", 2)  # a document that is given up says nothing of the line
+    label(books, tmp_path, "acc-1,c,business\n")
+    assert counted() == {"acc-1 c": "business", "acc-2 a": "personal"}
+    assert tried(books, SHIPPED).summary.metrics["before"]["labels"] == 2  # type: ignore[index]
+    books.bill("INV-7", customer_name="Sahelia Plc")
+    books.decide(parse_policy('settlement.customer_exact.action = "suggest"', "a test"))
+    ((name,),) = books.rows("SELECT settlement_id FROM settlements WHERE transaction_id = 'a'")
+    books.write(lambda con: settlements.decline(con, name, by="bola", now=LATER))
+    assert "acc-1 a" not in counted()
+    books.sql("UPDATE settlements SET status = 'accepted' WHERE settlement_id = ?", name)
+    assert counted()["acc-1 a"] == "business"
+
+
+def test_a_sample_comes_back_from_a_sheet(books: Books, tmp_path: Path) -> None:
+    out = tmp_path / "sample.xlsx"
+    books.receive(row("007", "POS +hello", day=6))
+    books.decide()
+    draw_sample(books.warehouse, out, size=9, seed=3)
+    filled = read_rows(out).with_columns(label=pl.lit("business"))
+    filled.write_excel(out)
+    report = import_labels(books.warehouse, FixedClock(LATER), out, by="ada", run_id="a test")
+    assert (report.rows, report.new, report.unknown) == (5, 5, 0)
+    filled.with_columns(label=pl.lit("perhaps")).write_excel(out)
+    with pytest.raises(LabelError, match="row 5"):
+        import_labels(books.warehouse, FixedClock(LATER), out, by="bola", run_id="a test")
+    out.write_bytes(b"PK nothing")
+    with pytest.raises(ConfigurationError, match="is not the XLSX file"):
+        import_labels(books.warehouse, FixedClock(LATER), out, by="ada", run_id="a test")
+    assert books.rows("SELECT count(*) FROM labels") == [(5,)]
 
 
 def test_a_sample_is_drawn_by_its_seed_and_leaves_labelled_lines_out(books: Books, tmp_path: Path) -> None:

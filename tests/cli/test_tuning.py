@@ -272,7 +272,7 @@ def test_mistakes_are_told_in_a_sentence(labelled: Town, strict: str) -> None:
         (("label", "import", "torn.json"), "is not the JSON file that its name says"),
         (("label", "import", "torn.parquet"), "is not the PARQUET file"),
         (("label", "import", "nowhere.csv"), "cannot be read"),
-        (("label", "import", "labels.docx"), "is no .csv, .json or .parquet file"),
+        (("label", "import", "labels.docx"), "is no .csv, .xlsx, .json or .parquet file"),
         (("replay", "--policy", "nowhere.toml"), "cannot be read"),
         (("replay", "--policy", strict, "--as-of", "yesterday"), "--as-of is a day"),
         (("sweep", "--knob", "points.magic=1:2:1"), "is no number of the policy that decides eligibility"),

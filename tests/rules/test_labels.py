@@ -70,7 +70,12 @@ def test_people_agree_on_the_lines_that_both_labelled() -> None:
     (pair,) = agreement(said)
     assert (pair.one, pair.other, pair.lines, pair.agreed) == ("ada", "bola", 2, 1)
     assert pair.kappa == 0
-    assert disagreements(said).to_dicts() == [
-        {"account_id": "acc", "transaction_id": "3", "said": "ada: business, bola: personal"}
-    ]
+    act = pl.DataFrame([("acc", "1", "personal", "tok")], schema=said.schema, orient="row")
+    words = pl.concat(
+        [said.with_columns(source=pl.lit("labelled")), act.with_columns(source=pl.lit("discarded"))]
+    ).with_columns(counts=pl.lit("business"))
+    assert {each["transaction_id"]: each["said"] for each in disagreements(words).to_dicts()} == {
+        "1": "ada: business, tok (discarded): personal",
+        "3": "ada: business, bola: personal",
+    }
     assert agreement(by(ada={"1": "business"}, bola={"2": "business"})) == []
