@@ -33,7 +33,7 @@ def test_every_command_has_help_and_no_command_is_a_stub() -> None:
     names = {line.split()[0] for line in told.partition("Commands:")[2].splitlines() if line.strip()}
     assert names == {
         *("accounts", "decide", "demo", "dev", "doctor", "drafts", "explain", "export", "invoices", "lists", "policy"),
-        *("rejections", "run", "sandbox", "sql", "sync"),
+        *("rejections", "run", "sandbox", "sql", "sync", "warehouse"),
         *("label", "replay", "sweep"),
         *("backup", "invoices", "restore"),
         *("erase", "purge", "serve", "tokens", "warehouse"),
