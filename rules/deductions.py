@@ -56,6 +56,10 @@ class Deduction:
     cap: int | None = None
     minimum: int = 0
     maximum: int | None = None
+    of: str = "arrived"
+    """What `minimum` and `maximum` bound: what `arrived`, or what was `sent`, which is that and the charge."""
+    currency: str | None = None
+    """The one currency in which it is taken; by default any."""
     owed: str | None = None
     """What the payer still owes as evidence."""
     since: date = _ALWAYS[0]
@@ -207,9 +211,9 @@ def expected_payments(owed: pl.DataFrame, pack: Pack, first: date, last: date) -
     """What would arrive for each invoice under each lawful explanation.
 
     Args:
-        owed: by `invoice` its `outstanding`, `net` and `vat` (minor units; a row for each reading where an invoice does
-            not say them), `no_tin` (whether its tenant has no TIN), `withheld` and `vat_withheld` (whether an earlier
-            payment has named such a deduction already).
+        owed: by `invoice` its `currency`, `outstanding`, `net` and `vat` (minor units; a row for each reading where an
+            invoice does not say them), `no_tin` (whether its tenant has no TIN), `withheld` and `vat_withheld` (whether
+            an earlier payment has named such a deduction already).
         pack: the deductions.
         first: explanations that ended before this booked day are left out.
         last: and those that begin after this one.
@@ -253,6 +257,8 @@ def _expected(owed: pl.DataFrame, number: int, explanation: Explanation, roundin
 
 def _applies(explanation: Explanation) -> Iterator[pl.Expr]:
     """Which invoices an explanation can be about: nothing is withheld from one twice, and only VAT there is."""
+    if explanation.tax and explanation.tax.currency:
+        yield pl.col("currency") == explanation.tax.currency
     if explanation.vat:
         yield (pl.col("vat") > 0) & ~pl.col("vat_withheld")
     if explanation.tax and explanation.tax.kind == WITHHOLDING:
@@ -261,10 +267,11 @@ def _applies(explanation: Explanation) -> Iterator[pl.Expr]:
 
 def _bounds(tax: Deduction | None) -> Iterator[pl.Expr]:
     """The amounts for which a charge is made."""
+    size = pl.col("outstanding" if tax and tax.of == "sent" else "expected")
     if tax and tax.minimum:
-        yield pl.col("expected") >= tax.minimum
+        yield size >= tax.minimum
     if tax and tax.maximum is not None:
-        yield pl.col("expected") <= tax.maximum
+        yield size <= tax.maximum
 
 
 def _tax(tax: Deduction, rounding: int) -> pl.Expr:

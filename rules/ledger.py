@@ -32,10 +32,17 @@ PROPOSALS = pl.Schema(
         "difference": pl.Int64(),
     }
 )
-"""One row a payment and invoice; rows of one payment, strategy, explanation and `proposal` stand or fall together.
+"""One row a payment and invoice; rows that are alike in `PROPOSAL` stand or fall together.
 
 Amounts are in minor units; `explanation_name` is empty where no deduction is part of the match.
 """
+
+PROPOSAL = ["payment", "strategy", "explanation_name", "proposal"]
+"""What a proposal is known by, while a reconciliation is under way."""
+
+OVERTAKEN = "settled_by_another"
+"""Why a suggestion was withdrawn: another payment has settled the invoice since, or so much of it that too little
+is left."""
 
 REFUSALS = pl.Schema({"payment": pl.UInt32(), "detail": pl.String()})
 """Payments that are rejected here, with the detail."""
@@ -55,7 +62,7 @@ class Ledger:
     invoices: pl.DataFrame
     """By `invoice`: tenant, number, stripped number, customer, currency, total, issue and due day, `open`."""
     bases: pl.DataFrame
-    """By `invoice` the readings of its `net` and `vat`, and `no_tin`."""
+    """By `invoice` its `currency`, the readings of its `net` and `vat`, and `no_tin`."""
     declined: pl.DataFrame
     """Pairs of `payment` and `invoice` that a person has declined."""
     policy: Policy
@@ -133,6 +140,20 @@ class Ledger:
                 LOSERS
             )
         )
+
+    def withdraw_overtaken(self) -> pl.DataFrame:
+        """Withdraw suggestions of more than is still owed; give the payments left without any, one column `payment`."""
+        if not self.proposals:
+            return REFUSALS.to_frame().select("payment")
+        owed = self.owed(pl.concat(self.proposals))
+        beyond = pl.col("allocated") + pl.col("deducted") > pl.col("outstanding")
+        overtaken = owed.filter(beyond, pl.col("status") == SUGGESTED)
+        impossible = overtaken.select(PROPOSAL).unique()
+        stands = owed.join(impossible, on=PROPOSAL, how="anti", maintain_order="left")
+        withdrawn = owed.join(impossible, on=PROPOSAL, how="semi", maintain_order="left")
+        self.lose(overtaken.with_columns(gap="difference"), None, OVERTAKEN)
+        self.proposals = [stands.select(PROPOSALS.names())]
+        return withdrawn.join(stands, on="payment", how="anti").select("payment").unique()
 
     def ended(self) -> pl.DataFrame:
         """The payments that need no further strategy: proposed or refused, one column `payment`."""

@@ -15,7 +15,7 @@ import polars as pl
 
 from rules.books import CANDIDATES, REJECTED, SETTLEMENTS, Reconciled
 from rules.deductions import Pack, shipped_pack
-from rules.ledger import LOSERS, PROPOSALS, REFUSALS, SUGGESTED, Ledger
+from rules.ledger import LOSERS, OVERTAKEN, PROPOSAL, PROPOSALS, REFUSALS, Ledger
 from rules.policy import Policy
 from rules.reasons import SETTLEMENT_REASONS, Detail, Outcome
 from rules.references import MINIMUM_LENGTH, TENANT, tokens_of
@@ -133,11 +133,28 @@ def _bases(books: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     ]
     without_tin = policy.file.settlement.tenants_without_tin
     env_id = pl.concat_str(TENANT, separator=":")
-    return pl.concat(frame.select("invoice", "net", "vat", no_tin=env_id.is_in(without_tin)) for frame in read)
+    return pl.concat(
+        frame.select("invoice", "currency", "net", "vat", no_tin=env_id.is_in(without_tin)) for frame in read
+    )
 
 
 def _settle(ledger: Ledger, payments: pl.DataFrame, policy: Policy) -> None:
+    """All stages; then once more for payments whose suggestions were overtaken, when nothing is linked any more."""
     named, unknown = _named(ledger, payments)
+    _stages(ledger, named, unknown, policy)
+    again = ledger.withdraw_overtaken()
+    if not again.is_empty():
+        ledger.payments = ledger.payments.join(again, on="payment", how="semi", maintain_order="left").with_columns(
+            suggest_only=pl.lit(value=True)
+        )
+        named, unknown = (
+            frame.join(again, on="payment", how="semi", maintain_order="left") for frame in (named, unknown)
+        )
+        _stages(ledger, named, unknown, policy)
+
+
+def _stages(ledger: Ledger, named: pl.DataFrame, unknown: pl.DataFrame, policy: Policy) -> None:
+    """References, customers, amounts: the payments of the ledger that nothing has been said of yet."""
     settle_by_reference(ledger, named)
     if policy.file.reference.must_exist:
         ledger.refuse(unknown.join(ledger.ended(), on="payment", how="anti")["payment"], Detail.UNKNOWN_INVOICE)
@@ -151,16 +168,25 @@ def _settle(ledger: Ledger, payments: pl.DataFrame, policy: Policy) -> None:
 
 
 def _named(ledger: Ledger, payments: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The invoices that payments name (`payment`, `invoice`, `cut`), and the payments that name one there is not."""
+    """The invoices that payments name (columns as `settle_by_reference` reads them), and who names one there is not."""
     tokens = _tokens(payments, ledger.policy)
     numbers = ledger.invoices.select("tenant", "stripped", "invoice", "open")
     whole = tokens.join(numbers.drop("open"), on=["tenant", "stripped"], maintain_order="left")
-    cut = _cut(tokens.join(whole, on=["payment", "place"], how="anti"), numbers.filter("open"))
-    named = pl.concat(
-        [whole.select("payment", "place", "invoice", cut=pl.lit(value=False)), cut.with_columns(cut=pl.lit(value=True))]
-    ).sort("payment", "place", "invoice")
+    named = _with_cut(whole, _begun(tokens, numbers.filter("open"))).sort("payment", "place", "invoice")
     unknown = payments.filter(pl.col("reference").is_not_null()).join(named, on="payment", how="anti").select("payment")
     return named.unique(["payment", "invoice"], keep="first", maintain_order=True).drop("place"), unknown
+
+
+def _with_cut(whole: pl.DataFrame, begun: pl.DataFrame) -> pl.DataFrame:
+    """Invoices named in whole and those of which only the beginning is there; `doubtful` where it may be either."""
+    place = ["payment", "place"]
+    longer = begun.join(whole, on=[*place, "invoice"], how="anti")
+    doubtful = longer.select(place).unique().with_columns(doubtful=pl.lit(value=True))
+    spelled_out = whole.select(place).unique().with_columns(cut=pl.lit(value=False))
+    named = whole.join(doubtful, on=place, how="left").with_columns(cut=pl.lit(value=False))
+    meant = longer.filter("alone").join(spelled_out, on=place, how="left").with_columns(doubtful=pl.lit(value=True))
+    columns = [*place, "invoice", pl.col("cut").fill_null(value=True), pl.col("doubtful").fill_null(value=False)]
+    return pl.concat([named.select(columns), meant.select(columns)])
 
 
 def _tokens(payments: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -205,8 +231,8 @@ def _tokens(payments: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     )
 
 
-def _cut(tokens: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
-    """The invoices whose number begins as a token that may be cut, where it is one open invoice's only."""
+def _begun(tokens: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+    """The invoices whose number begins as a token that may be cut, or is it; `alone` where it is one invoice's only."""
     tokens = tokens.filter("may_be_cut", pl.col("stripped").str.len_chars() >= MINIMUM_LENGTH)
     found = [
         tokens.filter(pl.col("stripped").str.len_chars() == length).join(
@@ -214,24 +240,13 @@ def _cut(tokens: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
         )
         for length in sorted(tokens["stripped"].str.len_chars().unique())
     ]
-    if not found:
-        return tokens.select("payment", "place", invoice=pl.lit(0, pl.UInt32)).clear()
-    only = pl.len().over("payment") == 1
-    return pl.concat(found).filter(only).select("payment", "place", "invoice")
+    begun = pl.concat(found) if found else tokens.with_columns(invoice=pl.lit(0, pl.UInt32)).clear()
+    return begun.select("payment", "place", "invoice", alone=pl.len().over("payment") == 1)
 
 
 def _told(ledger: Ledger, payments: pl.DataFrame, books: pl.DataFrame) -> Reconciled:
-    """The ledger in the words of its callers; suggestions that another payment has made impossible are dropped."""
-    proposals = pl.concat(ledger.proposals) if ledger.proposals else PROPOSALS.to_frame()
-    group = ["payment", "strategy", "explanation_name", "proposal"]
-    owed = ledger.owed(proposals)
-    short = (pl.col("status") == SUGGESTED) & (pl.col("allocated") + pl.col("deducted") > pl.col("outstanding"))
-    impossible = owed.filter(short).select(group).unique()
-    stands = owed.join(impossible, on=group, how="anti", maintain_order="left")
-    dropped = owed.join(impossible, on=group, how="semi", maintain_order="left")
-    ledger.lose(dropped.with_columns(gap="difference"), None, "settled_by_another")
-    left_bare = dropped.join(stands, on="payment", how="anti").filter(pl.col("strategy").str.starts_with("reference"))
-    ledger.refuse(left_bare["payment"], Detail.INVOICE_NOT_OPEN)
+    """The ledger in the words of its callers."""
+    stands = pl.concat(ledger.proposals) if ledger.proposals else PROPOSALS.to_frame()
     who = payments.select("payment", *_KEY, "day")
     which = books.select("invoice", "invoice_id", invoice_number="number")
     proposed = stands.join(who, on="payment", maintain_order="left").join(which, on="invoice", maintain_order="left")
@@ -240,7 +255,7 @@ def _told(ledger: Ledger, payments: pl.DataFrame, books: pl.DataFrame) -> Reconc
         pl.concat(
             [
                 proposed.filter(~several).with_columns(proposal=_proposal(invoice)),
-                proposed.filter(several).with_columns(proposal=_proposal(invoice.sort().str.join("+").over(group))),
+                proposed.filter(several).with_columns(proposal=_proposal(invoice.sort().str.join("+").over(PROPOSAL))),
             ]
         )
         .sort("payment", "proposal", "invoice_id")
@@ -251,12 +266,23 @@ def _told(ledger: Ledger, payments: pl.DataFrame, books: pl.DataFrame) -> Reconc
     return Reconciled(
         settlements,
         refusals.unique("payment", keep="first", maintain_order=True).join(who, on="payment").select(REJECTED.names()),
-        losers.unique(maintain_order=True)
+        _worth_telling(losers, stands)
+        .unique(maintain_order=True)
         .join(who, on="payment", maintain_order="left")
         .join(which, on="invoice", maintain_order="left")
         .sort("payment", "invoice", "why")
         .select(CANDIDATES.names()),
     )
+
+
+def _worth_telling(losers: pl.DataFrame, stands: pl.DataFrame) -> pl.DataFrame:
+    """Without what was overtaken and then suggested anew, nor twice that an invoice is closed by now."""
+    pair = ["payment", "invoice"]
+    overtaken = losers.filter(pl.col("why") == OVERTAKEN)
+    others = losers.filter(pl.col("why") != OVERTAKEN)
+    closed = others.filter(pl.col("why") == "invoice_not_open").join(overtaken, on=pair, how="anti")
+    rest = others.filter(pl.col("why") != "invoice_not_open")
+    return pl.concat([rest, closed, overtaken.join(stands, on=pair, how="anti")])
 
 
 def _proposal(invoices: pl.Expr) -> pl.Expr:

@@ -19,17 +19,18 @@ def settle_by_reference(ledger: Ledger, named: pl.DataFrame) -> None:
 
     Args:
         ledger: takes the proposals, refusals and losing candidates.
-        named: a row for each invoice that a payment names, in the order of the narration: `payment`, `invoice`, and
-            `cut` where only the beginning of its number is there.
+        named: a row for each invoice that a payment names, in the order of the narration: `payment`, `invoice`, `cut`
+            where only the beginning of its number is there, `doubtful` where another may be meant.
 
     """
     usable = _usable(ledger, named)
     several = usable.group_by("payment").len().filter(pl.col("len") > 1)
     others = named.join(usable, on=["payment", "invoice"], how="anti").select("payment").unique()
-    doubtful = pl.concat([usable.filter("cut").select("payment"), others]).unique()
+    doubtful = pl.concat([usable.filter("doubtful").select("payment"), others]).unique()
     facts = ledger.payments.select("payment", "day", "amount", "suggest_only")
     edges = (
-        usable.join(facts, on="payment", maintain_order="left")
+        usable.drop("doubtful")
+        .join(facts, on="payment", maintain_order="left")
         .join(ledger.invoices.select("invoice", "issued", "due"), on="invoice", maintain_order="left")
         .join(doubtful.with_columns(doubtful=pl.lit(value=True)), on="payment", how="left", maintain_order="left")
         .join(
@@ -62,7 +63,7 @@ def _usable(ledger: Ledger, named: pl.DataFrame) -> pl.DataFrame:
     closed = lost.filter(same)
     ledger.refuse(closed["payment"], Detail.INVOICE_NOT_OPEN)
     ledger.refuse(lost.join(closed, on="payment", how="anti")["payment"], Detail.INVOICE_CURRENCY_DIFFERS)
-    return usable.select("payment", "invoice", "cut")
+    return usable.select("payment", "invoice", "cut", "doubtful")
 
 
 def _ready(edges: pl.DataFrame) -> pl.DataFrame:
@@ -213,6 +214,8 @@ def _several_less_deductions(ledger: Ledger, rows: pl.DataFrame) -> pl.DataFrame
         .unique(["invoice", "explanation", "rounding"], keep="first", maintain_order=True)
     )
     way = ["payment", "explanation", "rounding"]
+    caps = [each.tax.cap if each.tax else None for each in ledger.pack.explanations]
+    cap = pl.col("explanation").replace_strict(range(len(caps)), caps, return_dtype=pl.Int64)
     invoices = pl.col("invoice").n_unique().over("payment")
     return (
         rows.with_columns(_invoices=invoices)
@@ -220,6 +223,7 @@ def _several_less_deductions(ledger: Ledger, rows: pl.DataFrame) -> pl.DataFrame
         .filter(
             pl.col("day").is_between("since", "until"),
             pl.len().over(way) == pl.col("_invoices"),
+            (pl.col("deducted").sum().over(way) <= cap).fill_null(value=True),  # one payment, one cap
             (pl.col("expected").sum().over(way) - pl.col("amount")).abs() <= ledger.tolerance,
         )
         .with_columns(ways=pl.col("explanation").n_unique().over("payment"))

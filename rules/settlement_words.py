@@ -40,7 +40,7 @@ WHY_LOST = {
     "amount_differs": "the amount differs",
     "outside_window": "it lies outside the days that the policy allows",
     "too_many_candidates": "too many invoices fit alike",
-    "settled_by_another": "another payment settled it",
+    "settled_by_another": "another payment settled it, or so much of it that too little is left",
 }
 """Why a candidate lost, by the word that is kept."""
 _KINDS = {
@@ -113,7 +113,7 @@ def _still_owed(outcome: Mapping[str, Any], row: Mapping[str, Any], owed: int, p
     """What no deduction explains, and which lawful explanation comes nearest to it."""
     currency = outcome["currency"]
     told = [f"  {money(row['difference'], currency)} is still owed, and no lawful deduction explains it."]
-    found = nearest_explanation(row, owed, row["allocated"], outcome["day"], pack)
+    found = nearest_explanation({**row, "currency": currency}, owed, row["allocated"], outcome["day"], pack)
     if found is None:
         return told
     explanation, deducted = found
@@ -133,7 +133,8 @@ def nearest_explanation(
     """The lawful explanation that leaves the least of a gap unexplained, and what it deducts; None where none helps.
 
     Args:
-        invoice: its `total_amount`, `net_amount` and `vat_amount`, in minor units; the last two may be missing.
+        invoice: its `currency`, `total_amount`, `net_amount` and `vat_amount`, in minor units; the last two may be
+            missing.
         owed: what it was owed, in minor units.
         arrived: what arrived.
         day: when it was booked.
@@ -147,7 +148,12 @@ def nearest_explanation(
     one = pl.DataFrame(
         {"invoice": [0], "outstanding": [owed], "net": [net], "vat": [vat if vat is not None else total - net]},
         schema={"invoice": pl.UInt32, "outstanding": pl.Int64, "net": pl.Int64, "vat": pl.Int64},
-    ).with_columns(no_tin=pl.lit(value=False), withheld=pl.lit(value=False), vat_withheld=pl.lit(value=False))
+    ).with_columns(
+        currency=pl.lit(invoice["currency"], pl.String),
+        no_tin=pl.lit(value=False),
+        withheld=pl.lit(value=False),
+        vat_withheld=pl.lit(value=False),
+    )
     lawful = expected_payments(one, pack, day, day).filter(pl.col("expected") >= arrived)
     if lawful.is_empty():
         return None

@@ -1,7 +1,7 @@
 """Invented books for the oracle of reconciliation: small tenants, seeded, in which nearly everything nearly fits.
 
-A book is one tenant's invoices and payments, and the policy it is read under. Amounts come from few numbers, days from
-the ends of windows and names from a list whose likeness is beyond doubt, so that ties, traps and near misses are common.
+A book is one tenant's invoices and payments, and the policy it is read under. Amounts come from few numbers, days
+from the ends of windows and names from a list whose likeness is beyond doubt, so that ties and near misses are common.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from tests.oracle.settlement_reader import DEFAULTS, SHIPPED, Rules, references, Invoice
+from tests.oracle.settlement_reader import DEFAULTS, SHIPPED, Invoice, Rules, references
 
 Row = dict[str, Any]
 
-LINKING = {name: "link" for name in DEFAULTS}
-ONLY_SUGGESTING = {name: "suggest" for name in DEFAULTS}
+LINKING = dict.fromkeys(DEFAULTS, "link")
+ONLY_SUGGESTING = dict.fromkeys(DEFAULTS, "suggest")
 STRICT = DEFAULTS | {"reference_part": "reject", "reference_over": "reject", "amount_only": "off"}
 FEW = DEFAULTS | {"reference_net_of_deductions": "off", "customer_exact": "suggest", "customer_several": "link"}
 POLICIES: dict[str, Rules] = {
@@ -67,7 +67,9 @@ PAYERS = {
 }
 STRANGERS = ("Quadri Hassana Musa", "PINEHILL ROADS PLC", None)
 CUSTOMERS = tuple(PAYERS)
-NETS = (1_000_00, 9_302_33, 40_000_00, 100_000_00, 200_000_00, 333_33, 12_345_67, 10_000_30)
+NETS = (1_000_00, 9_302_33, 40_000_00, 100_000_00, 200_000_00, 333_33, 12_345_67, 10_000_30, 9_302_79)
+EDGES = (10_000_00, 9_999_99, 10_050_00, 5_010_75, 5_010_76, 50_026_88, 50_026_89, 200_000_00, 200_000_01)
+"""Totals at the ends of what a charge is taken on."""
 NUMBERS = ("INV-99", "INV-991", "INV-9912", "INV-1001", "INV-1002", "INV-2001", "INV-2002", "INV-30017")
 FILLER = "NIP/ZENITH BANK/SOMEBODY ELSE ENTERPRISES NIGERIA LIMITED AND PARTNERS/PAYMENT FOR THE GOODS SUPPLIED THEN "
 ISSUED = date(2026, 3, 1)
@@ -82,9 +84,11 @@ def books(seed: int, count: int, policy: str) -> list[Book]:
 def book(draw: random.Random, tenant: str, rules: Rules) -> Book:
     """One tenant: invoices of few amounts, payments that nearly mean them."""
     issued = draw.choice((ISSUED, ISSUED, LATE_2025))
-    few = draw.sample(NETS, 2)
+    few = draw.sample(EDGES if draw.random() < 0.2 else NETS, 2)
     own = draw.sample(CUSTOMERS, draw.choice((1, 1, 2)))
-    numbers = draw.sample(NUMBERS, draw.randint(1, 6))
+    count = draw.choice((1, 2, 3, 4, 5, 6, 13)) if draw.random() < 0.3 else draw.randint(1, 6)
+    numbers = draw.sample(NUMBERS, min(count, len(NUMBERS)))
+    numbers += [f"INV-40{place:02d}" for place in range(count - len(numbers))]
     invoices = [invoice(draw, tenant, number, draw.choice(own), draw.choice(few), issued) for number in numbers]
     payments = [payment(draw, tenant, f"tx-{place}", invoices) for place in range(draw.randint(1, 5))]
     known = [Invoice(row) for row in invoices]
@@ -98,6 +102,7 @@ def invoice(draw: random.Random, tenant: str, number: str, customer: str, net: i
     """An invoice, mostly open, mostly with VAT."""
     vat = draw.choice(((net * 75 + 500) // 1000, (net * 75 + 500) // 1000, 0))
     issue = issued + timedelta(days=draw.choice((0, 0, 0, 5)))
+    said = draw.choice([(net, vat)] * 6 + [(net, None), (None, vat), (None, None)])
     return {
         "organization_id": tenant,
         "environment": "sandbox",
@@ -106,10 +111,10 @@ def invoice(draw: random.Random, tenant: str, number: str, customer: str, net: i
         "customer_name": customer,
         "currency": draw.choice(["NGN"] * 9 + ["USD"]),
         "total_amount": net + vat,
-        "net_amount": net,
-        "vat_amount": vat,
+        "net_amount": said[0],
+        "vat_amount": said[1],
         "issue_date": issue,
-        "due_date": issue + timedelta(days=30),
+        "due_date": draw.choice([issue + timedelta(days=30)] * 9 + [None]),
         "status": draw.choice(["open"] * 12 + ["paid", "cancelled"]),
     }
 
@@ -137,7 +142,7 @@ def payment(draw: random.Random, tenant: str, name: str, invoices: list[Row]) ->
     """A payment that nearly means one or several of the invoices."""
     meant = draw.sample(invoices, min(len(invoices), draw.choice((1, 1, 1, 1, 2, 3))))
     kind = draw.choice(("exact", "exact", "exact", *AMOUNTS))
-    amount = sum(AMOUNTS[kind](row["total_amount"], row["net_amount"], row["vat_amount"]) for row in meant)
+    amount = sum(AMOUNTS[kind](row["total_amount"], *net_and_vat(row)) for row in meant)
     if len(meant) > 1 and draw.random() < 0.3:
         amount = meant[0]["total_amount"]
     narration, explicit = told(draw, meant)
@@ -155,8 +160,15 @@ def payment(draw: random.Random, tenant: str, name: str, invoices: list[Row]) ->
         "reference": explicit,
         "explicit": explicit is not None,
         "narration": narration,
-        "suggest_only": False,
+        "suggest_only": draw.random() < 0.03,
     }
+
+
+def net_and_vat(invoice: Row) -> tuple[int, int]:
+    """What an invoice says of net and VAT, or would."""
+    total, net, vat = (invoice[name] for name in ("total_amount", "net_amount", "vat_amount"))
+    net = net if net is not None else total - vat if vat is not None else (total * 1000 + 537) // 1075
+    return net, total - net
 
 
 def payer(draw: random.Random, customer: str) -> str | None:
@@ -166,7 +178,7 @@ def payer(draw: random.Random, customer: str) -> str | None:
 
 def pay_day(draw: random.Random, of: Row) -> date:
     """A day within all windows, or at the ends of one of them, or just beyond."""
-    issue, due = of["issue_date"], of["due_date"]
+    issue, due = of["issue_date"], of["due_date"] or of["issue_date"]
     ends = [issue - timedelta(days=days) for days in (11, 10, 4, 3)]
     ends += [due + timedelta(days=days) for days in (15, 16, 60, 61)]
     within = [issue + timedelta(days=days) for days in (5, 16, 17, 20)]
@@ -179,6 +191,8 @@ def told(draw: random.Random, meant: list[Row]) -> tuple[str | None, str | None]
     how = draw.random()
     if how < 0.4:
         return draw.choice((None, "TRF FOR GOODS", "NIP/GTB/ZARAFET FOODS/goods")), None
+    if how < 0.42:
+        return f"TRF {names[0]} INV-777777", None
     if how < 0.7:
         return f"NIP/GTB/SOMEBODY ELSE/{draw.choice((' ', ', ', '/')).join(names)} {draw.choice(('', 'thanks'))}", None
     if how < 0.8:

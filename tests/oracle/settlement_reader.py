@@ -1,41 +1,33 @@
 """An independent, literal, payment-by-payment reading of reconciliation: the oracle that settlements are compared with.
 
 Holds section 5 of the domain rules, the deductions of its pack and the stages of ADR 8 in plain Python, one small
-function a sentence, each quoting the sentence it reads. It imports nothing of the product. Where a sentence can be
-read in more than one way, `Reading` names the question and the answer chosen here; `doubts` are the questions on
-which the result of a book hangs, so that a comparison can leave it out.
+function a sentence, each quoting the sentence it reads. It imports nothing of the product. Where the rules are silent
+it reads, as the product does:
+
+- After an instalment, what is withheld is worked out on the whole net amount, not on the rest of it.
+- A kobo of tax is rounded down, up or to the nearer: the payer chose.
+- An invoice that says neither net nor VAT includes VAT, or none.
+- Of several invoices in one transfer, taxes and a commission in per cent may be taken on each, a fixed sum not.
+- Several are named and no sum fits: the one whose amount it is, else each as far as the money goes, is suggested.
+- What a payment names, open or not, and cannot settle, speaks against a link to another invoice.
+- What the tolerance explains is owed no longer.
+- A suggestion that what was linked since has made impossible is looked at afresh, at the end.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
+from math import ceil, floor
 from typing import Any
 
 from rapidfuzz.fuzz import token_sort_ratio
 
 Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the written rules leave to the reader; the defaults are the answers chosen here."""
-
-    rest_less_tax_of_whole: bool = True  # after an instalment: tax of the whole net amount, or of the net that is left?
-    charge_by_invoice: bool = True  # is a transfer's size in the charge's table what was owed, or what arrived?
-    charge_on_each: bool = False  # "deductions allowed on each alike": is a transfer's fixed charge taken once or on each?
-    one_of_several_named: bool = True  # two invoices are named and the amount is one's: suggested, or no strategy at all?
-    half_up: bool = True  # half a kobo of tax: up, or cut off?
-    candidates_first: bool = True  # are all payments' candidates read before the first of a strategy links?
-    customer_is_a_name: bool = True  # are invoices to two spellings of one name one customer's?
-
-
-# question -> the other answer; the default answers are those of Reading()
-QUESTIONS = tuple(Reading.__dataclass_fields__)
 
 
 @dataclass(frozen=True)
@@ -150,13 +142,33 @@ def references(payment: Row, invoices: Sequence[Invoice], rules: Rules) -> list[
     return found
 
 
-def shortened(payment: Row, invoices: Iterable[Invoice], rules: Rules) -> list[Invoice]:
-    """A narration cut at the rail's limit may carry a shortened reference: the prefix of exactly one open number."""
+def last_word(payment: Row, rules: Rules) -> str | None:
+    """The last word of a narration cut at the rail's limit, where it may be a reference that lost its end."""
     if payment["explicit"] or len(payment["narration"] or "") < rules.narration_limit:
-        return []
+        return None
     last = tokens(payment["narration"])[-1]
-    begun = [invoice for invoice in invoices if is_open(invoice) and invoice.key.startswith(stripped(last))]
-    return begun if is_like_a_reference(last) and len(begun) == 1 else []
+    return stripped(last) if is_like_a_reference(last) else None
+
+
+def shortened(payment: Row, invoices: Iterable[Invoice], rules: Rules) -> list[Invoice]:
+    """It matches only where it is the prefix of exactly one open invoice number."""
+    last = last_word(payment, rules)
+    begun = [invoice for invoice in invoices if last and was_open(invoice) and invoice.key.startswith(last)]
+    return begun if len(begun) == 1 else []
+
+
+def may_be_longer(payment: Row, invoices: Iterable[Invoice], rules: Rules) -> bool:
+    """The last word of a cut narration is a number, and begins another open one: two candidates are no link."""
+    last = last_word(payment, rules)
+    return any(
+        last is not None and was_open(invoice) and invoice.key.startswith(last) and invoice.key != last
+        for invoice in invoices
+    )
+
+
+def was_open(invoice: Invoice) -> bool:
+    """An invoice that its owner has not closed."""
+    return bool(invoice.row["status"] == "open")
 
 
 def is_open(invoice: Invoice) -> bool:
@@ -170,67 +182,85 @@ def is_open(invoice: Invoice) -> bool:
 LAST_DAY_OF_THE_RECEIVERS_DUTY = date(2025, 12, 31)
 
 
-def rounded(amount: Fraction, reading: Reading) -> int:
-    """Whole kobo."""
-    return int(amount + Fraction(1, 2)) if reading.half_up else int(amount)
+def nearest(amount: Fraction) -> int:
+    """To the nearer kobo, a half upwards."""
+    return floor(amount + Fraction(1, 2))
 
 
-def percent(rate: str, of: int | Fraction, reading: Reading) -> int:
+Rounding = Callable[[Fraction], int]
+ROUNDINGS: tuple[Rounding, ...] = (floor, ceil, nearest)  # the law does not say which: each is lawful
+
+
+def percent(rate: str, of: int | Fraction, rounding: Rounding) -> int:
     """So many per cent, in whole kobo."""
-    return rounded(Fraction(rate) / 100 * of, reading)
+    return rounding(Fraction(rate) / 100 * of)
 
 
-def taxes(invoice: Invoice, rules: Rules, reading: Reading) -> dict[str, int]:
-    """At most one withholding rate of the VAT-exclusive amount, with or without VAT withheld."""
+def bases(invoice: Invoice) -> list[tuple[int, int]]:
+    """The VAT-exclusive amount and the VAT: as the invoice says, else with 7.5 % in the total, or without any."""
     net, vat, total = (invoice.row[name] for name in ("net_amount", "vat_amount", "total_amount"))
-    if net is None and vat is not None:
-        net = total - vat
-    if net is None:
-        return {}
-    vat = total - net if vat is None else vat
-    share = Fraction(1) if reading.rest_less_tax_of_whole else Fraction(invoice.outstanding, total)
-    rates = ("2", "5", "10")
+    if net is None and vat is None:
+        net = int(Fraction(total * 1000, 1075) + Fraction(1, 2))
+        return [(net, total - net), (total, 0)]
+    net = total - vat if net is None else net
+    return [(net, total - net if vat is None else vat)]
+
+
+def taxes(invoice: Invoice, base: int, rules: Rules, rounding: Rounding) -> dict[str, int]:
+    """At most one withholding rate of the VAT-exclusive amount, with or without VAT withheld."""
+    net, vat = bases(invoice)[min(base, len(bases(invoice)) - 1)]
     doubled = 2 if rules.without_tin else 1
-    withheld = {f"withholding_tax {rate}": percent(rate, net * share * doubled, reading) for rate in rates}
+    withheld = {f"withholding_tax {rate}": percent(rate, net * doubled, rounding) for rate in ("2", "5", "10")}
     if vat:
-        kept = rounded(vat * share, reading)
-        withheld |= {f"vat_withheld 7.5 + {kind}": kept + amount for kind, amount in withheld.items()}
-        withheld["vat_withheld 7.5"] = kept
+        withheld |= {f"vat_withheld 7.5 + {kind}": vat + amount for kind, amount in withheld.items()}
+        withheld["vat_withheld 7.5"] = vat
     return withheld
 
 
-def charges(owed: int, payment: Row, reading: Reading) -> dict[str, int]:
-    """One fixed charge alone, by the law on the booked day."""
+def charges(owed: int, payment: Row, rounding: Rounding) -> dict[str, int]:
+    """One fixed charge alone, by the law on the booked day.
+
+    The sender pays the charge of a transfer on what he sends, which is what arrives; the receiver's duty is on the
+    receipt, which is what was sent before the duty was taken off it.
+    """
     if payment["currency"] != "NGN":
         return {}
-    size = owed if reading.charge_by_invoice else payment["amount"]
-    found = {"pos_commission 0.5": min(percent("0.5", owed, reading), 1_000_00)}
-    found["nip_charge"] = 10_75 if size <= 5_000_00 else 26_88 if size <= 50_000_00 else 53_75
-    if payment["day"] <= LAST_DAY_OF_THE_RECEIVERS_DUTY and size >= 10_000_00:
+    sizes = ((10_75, 0, 5_000_00), (26_88, 5_000_01, 50_000_00), (53_75, 50_000_01, None))
+    found = {"pos_commission 0.5": min(percent("0.5", owed, rounding), 1_000_00)}
+    for fee, least, most in sizes:
+        if least <= owed - fee <= (most or owed):
+            found["nip_charge"] = fee
+    if payment["day"] <= LAST_DAY_OF_THE_RECEIVERS_DUTY and owed >= 10_000_00:
         found["stamp_duty"] = 50_00
     return found
 
 
-def explanations(invoices: Sequence[Invoice], payment: Row, rules: Rules, reading: Reading) -> list[Proposal]:
+def explanations(invoices: Sequence[Invoice], payment: Row, rules: Rules) -> list[Proposal]:
     """Each way in which named deductions, on each invoice alike, make the amount that arrived."""
-    by_invoice = [taxes(invoice, rules, reading) for invoice in invoices]
-    shared = set(by_invoice[0]).intersection(*by_invoice[1:])
-    ways = [(kind, [kinds[kind] for kinds in by_invoice]) for kind in sorted(shared)]
-    ways += charge_ways(invoices, payment, reading)
-    return [
-        proposal
-        for kind, amounts in ways
-        if all(0 < amount < invoice.outstanding for amount, invoice in zip(amounts, invoices, strict=True))
-        for proposal in in_full(invoices, payment["amount"], rules, amounts, kind)
-    ]
+    found: dict[str, Proposal] = {}
+    for kind, amounts in ways_to_deduct(invoices, payment, rules):
+        possible = all(0 < amount < one.outstanding for amount, one in zip(amounts, invoices, strict=True))
+        for proposal in in_full(invoices, payment["amount"], rules, amounts, kind) if possible else []:
+            found.setdefault(kind, proposal)
+    return list(found.values())
 
 
-def charge_ways(invoices: Sequence[Invoice], payment: Row, reading: Reading) -> list[tuple[str, list[int]]]:
-    """The fixed charges of a transfer; of several invoices only where it is read as taken on each."""
-    if len(invoices) > 1 and not reading.charge_on_each:
-        return []
-    each = [charges(invoice.outstanding, payment, reading) for invoice in invoices]
-    return [(kind, [found[kind] for found in each]) for kind in sorted(set(each[0]).intersection(*each[1:]))]
+def ways_to_deduct(invoices: Sequence[Invoice], payment: Row, rules: Rules) -> Iterator[tuple[str, list[int]]]:
+    """Each explanation by its name, with what it takes off each invoice."""
+    readings = 1 if len(invoices) > 1 else len(bases(invoices[0]))
+    for rounding, base in product(ROUNDINGS, range(readings)):
+        of_taxes = [taxes(invoice, base, rules, rounding) for invoice in invoices]
+        of_charges = [charges(invoice.outstanding, payment, rounding) for invoice in invoices]
+        for each in (of_taxes, of_charges):
+            for kind in sorted(set(each[0]).intersection(*each[1:])):
+                taken = [amounts[kind] for amounts in each]
+                if len(invoices) == 1 or each is of_taxes or taken_on_each(kind, sum(taken)):
+                    yield kind, taken
+
+
+def taken_on_each(charge: str, amount: int) -> bool:
+    """Whether a charge may be taken on each of several invoices that one transfer pays; its cap is the transfer's."""
+    return charge.startswith("pos") and amount <= 1_000_00
 
 
 def in_full(
@@ -243,36 +273,44 @@ def in_full(
     if abs(gap) > rules.tolerance:
         return []
     allocated = [*due[:-1], due[-1] - max(gap, 0)]
-    gaps = [0] * (len(invoices) - 1) + [gap]
+    gaps = [0] * (len(invoices) - 1) + [gap if len(invoices) == 1 else max(gap, 0)]
     return [tuple(map(Part, invoices, allocated, less, [kinds] * len(invoices), gaps))]
 
 
 # ------------------------------------------------------------------------------------------------ strategies
 
 
-def by_reference(payment: Row, invoices: Sequence[Invoice], rules: Rules, reading: Reading) -> Outcome | None:
+def by_reference(payment: Row, invoices: Sequence[Invoice], rules: Rules) -> Outcome | None:
     """What the references of a payment make of it; nothing where they settle nothing."""
     named = references(payment, invoices, rules)
-    found = [invoice for invoice in invoices if invoice.key in named]
-    if named and not found:
-        return Outcome("rejected", detail="unknown_invoice") if rules.must_exist else None
-    payable = [invoice for invoice in found if is_open(invoice) and same_currency(invoice, payment)]
-    if found and not payable:
-        foreign = any(is_open(invoice) for invoice in found)
-        return Outcome("rejected", detail="invoice_currency_differs" if foreign else "invoice_not_open")
-    cut = not found
-    if cut:
-        payable = [one for one in shortened(payment, invoices, rules) if same_currency(one, payment)]
+    whole = [invoice for name in named for invoice in invoices if invoice.key == name]
+    cut = [invoice for invoice in shortened(payment, invoices, rules) if invoice not in whole]
+    found = [*whole, *cut]
+    if not found:
+        return Outcome("rejected", detail="unknown_invoice") if named and rules.must_exist else None
+    usable = [invoice for invoice in found if was_open(invoice) and same_currency(invoice, payment)]
+    doubtful = (
+        payment["suggest_only"] or bool(cut) or len(usable) < len(found) or may_be_longer(payment, invoices, rules)
+    )
+    payable = [invoice for invoice in usable if is_open(invoice)]
     if not payable:
-        return None
-    tried = several_named if len(payable) > 1 else one_named
-    strategy, proposals = tried(payable, payment, rules, reading)
+        return Outcome("rejected", detail=closed(whole, payment)) if whole else None
+    strategy, proposals = (several_named if len(payable) > 1 else one_named)(payable, payment, rules)
     if strategy is None:
         return None
-    if rules.actions[strategy] == "reject":
+    if strategy in rules.actions and rules.actions[strategy] == "reject":
         return Outcome("rejected", detail="over_payment" if strategy == "reference_over" else "part_payment")
-    only_suggested = cut or (len(payable) > 1 and strategy != "reference_several")
-    return settle(strategy, proposals, rules, only_suggested)
+    one_of_several = len(found) > 1 and strategy != "reference_several"
+    return settle(GUESSES.get(strategy, strategy), proposals, rules, doubtful or one_of_several)
+
+
+GUESSES = {"several_in_turn": "reference_several", "one_of_several": "reference_exact"}
+
+
+def closed(named: Sequence[Invoice], payment: Row) -> str:
+    """Why none of the named invoices can be settled: cancelled or already settled, or in another currency."""
+    foreign = all(not same_currency(invoice, payment) for invoice in named)
+    return "invoice_currency_differs" if foreign else "invoice_not_open"
 
 
 def same_currency(invoice: Invoice, payment: Row) -> bool:
@@ -283,30 +321,40 @@ def same_currency(invoice: Invoice, payment: Row) -> bool:
 Tried = tuple[str | None, list[Proposal]]
 
 
-def one_named(invoices: Sequence[Invoice], payment: Row, rules: Rules, reading: Reading) -> Tried:
+def one_named(invoices: Sequence[Invoice], payment: Row, rules: Rules) -> Tried:
     """Strategies 1, 2, 4 and 5: one referenced invoice."""
     owed, amount = invoices[0].outstanding, payment["amount"]
     ways = {
         "reference_exact": in_full(invoices, amount, rules),
-        "reference_net_of_deductions": explanations(invoices, payment, rules, reading),
+        "reference_net_of_deductions": explanations(invoices, payment, rules),
         "reference_part": [(Part(invoices[0], amount, difference=owed - amount),)] if amount < owed else [],
         "reference_over": [(Part(invoices[0], owed, difference=owed - amount),)] if amount > owed else [],
     }
     return first_that_matches(ways, rules)
 
 
-def several_named(invoices: Sequence[Invoice], payment: Row, rules: Rules, reading: Reading) -> Tried:
-    """Strategy 3; and where the amount is just one's, that one."""
-    alone = [one for one in invoices if reading.one_of_several_named]
-    ways = {
-        "reference_exact": [way for one in alone for way in in_full([one], payment["amount"], rules)],
-        "reference_net_of_deductions": [
-            way for one in alone for way in explanations([one], payment, rules, reading)
-        ],
-        "reference_several": in_full(invoices, payment["amount"], rules)
-        or explanations(invoices, payment, rules, reading),
-    }
-    return first_that_matches(ways, rules)
+def several_named(invoices: Sequence[Invoice], payment: Row, rules: Rules) -> Tried:
+    """Strategy 3; where no sum fits, what may be meant: the one whose amount it is, or each as far as money goes."""
+    if rules.actions["reference_several"] == "off":
+        return None, []
+    amount = payment["amount"]
+    fits = in_full(invoices, amount, rules) or explanations(invoices, payment, rules)
+    if fits:
+        return "reference_several", fits
+    alone = [way for one in invoices for way in in_full([one], amount, rules)]
+    if alone:
+        return "one_of_several", alone
+    return "several_in_turn", [in_turn(invoices, amount)]
+
+
+def in_turn(invoices: Sequence[Invoice], amount: int) -> Proposal:
+    """The named invoices one after the other, each as far as the money goes."""
+    parts = []
+    for invoice in invoices:
+        part = min(invoice.outstanding, amount)
+        parts += [Part(invoice, part, difference=invoice.outstanding - part)] if part else []
+        amount -= part
+    return tuple(parts)
 
 
 def first_that_matches(ways: Mapping[str, list[Proposal]], rules: Rules) -> Tried:
@@ -317,9 +365,7 @@ def first_that_matches(ways: Mapping[str, list[Proposal]], rules: Rules) -> Trie
     return None, []
 
 
-def candidates(
-    strategy: str, payment: Row, invoices: Sequence[Invoice], rules: Rules, reading: Reading
-) -> list[Proposal]:
+def candidates(strategy: str, payment: Row, invoices: Sequence[Invoice], rules: Rules) -> list[Proposal]:
     """What a payment without a reference that settles meets under one of strategies 6 to 9."""
     near = [
         invoice
@@ -332,14 +378,13 @@ def candidates(
     if strategy == "customer_exact":
         return [way for one in own for way in in_full([one], payment["amount"], rules)]
     if strategy == "customer_net_of_deductions":
-        return [way for one in own for way in explanations([one], payment, rules, reading)]
-    return [way for group in customers(own, reading) for way in that_add_up(group, payment["amount"], rules)]
+        return [way for one in own for way in explanations([one], payment, rules)]
+    return that_add_up(own, payment["amount"], rules)
 
 
-def names_nothing_open(payment: Row, invoices: Sequence[Invoice], rules: Rules) -> bool:
-    """A reference which is no open invoice's: only ever suggested by strategies 6 to 9."""
-    payable = {invoice.key for invoice in invoices if is_open(invoice)}
-    return any(name not in payable for name in references(payment, invoices, rules))
+def names_another(payment: Row, invoices: Sequence[Invoice], rules: Rules) -> bool:
+    """A transaction that names a reference is only ever suggested by strategies 6 to 9."""
+    return bool(references(payment, invoices, rules) or shortened(payment, invoices, rules))
 
 
 def in_window(invoice: Invoice, payment: Row, window: tuple[int, int]) -> bool:
@@ -348,14 +393,6 @@ def in_window(invoice: Invoice, payment: Row, window: tuple[int, int]) -> bool:
     first = invoice.row["issue_date"] - timedelta(days=before)
     last = (invoice.row["due_date"] or invoice.row["issue_date"]) + timedelta(days=after)
     return bool(first <= payment["day"] <= last)
-
-
-def customers(invoices: Sequence[Invoice], reading: Reading) -> list[list[Invoice]]:
-    """The open invoices of each customer."""
-    if reading.customer_is_a_name:
-        return [list(invoices)] if invoices else []
-    names = sorted({invoice.row["customer_name"] for invoice in invoices})
-    return [[invoice for invoice in invoices if invoice.row["customer_name"] == name] for name in names]
 
 
 def that_add_up(invoices: Sequence[Invoice], amount: int, rules: Rules) -> list[Proposal]:
@@ -411,6 +448,8 @@ def settle(strategy: str, proposals: list[Proposal], rules: Rules, only_suggeste
         return Outcome("review", strategy, proposals)
     for part in proposals[0]:
         part.invoice.outstanding -= part.allocated + part.deducted
+        if strategy != "reference_part":  # what the tolerance explains is owed no longer
+            part.invoice.outstanding = 0
     return Outcome("matched", strategy, proposals)
 
 
@@ -419,59 +458,63 @@ def booked_order(payment: Row) -> tuple[datetime, str, str]:
     return payment["booked_at"], payment["account_id"], payment["transaction_id"]
 
 
-def reconciled(
-    payments: Iterable[Row], invoices: Iterable[Row], rules: Rules = SHIPPED, reading: Reading = Reading()
-) -> dict[str, Outcome]:
-    """What becomes of each payment of one tenant, by its id: references first, then customers, then amounts."""
-    books = [Invoice(row) for row in invoices]
+def reconciled(payments: Iterable[Row], invoices: Iterable[Row], rules: Rules = SHIPPED) -> dict[str, Outcome]:
+    """What becomes of each payment of one tenant, by its id: references first, then customers, then amounts.
+
+    A suggestion that what was linked since has made impossible is looked at afresh, when nothing changes any more.
+    """
+    books = [Invoice(row) for row in sorted(invoices, key=lambda row: str(row["invoice_id"]))]
+    in_order = sorted(payments, key=booked_order)
+    outcomes = stages(in_order, books, rules)
+    for outcome in outcomes.values():
+        outcome.proposals = [each for each in outcome.proposals if outcome.disposition == "matched" or fits_still(each)]
+    bare = [row for row in in_order if is_bare(outcomes[row["transaction_id"]])]
+    suggesting = replace(rules, actions={name: only_suggest(action) for name, action in rules.actions.items()})
+    return outcomes | stages(bare, books, suggesting)
+
+
+def fits_still(proposal: Proposal) -> bool:
+    """Whether what a proposal would settle is owed."""
+    return all(part.allocated + part.deducted <= part.invoice.outstanding for part in proposal)
+
+
+def is_bare(outcome: Outcome) -> bool:
+    """Whether nothing is left of what was suggested."""
+    return outcome.disposition == "review" and not outcome.proposals
+
+
+def only_suggest(action: str) -> str:
+    """The action of a second look."""
+    return "suggest" if action == "link" else action
+
+
+def stages(payments: Sequence[Row], books: Sequence[Invoice], rules: Rules) -> dict[str, Outcome]:
+    """The strategies in their order, on payments in booked order."""
     outcomes: dict[str, Outcome] = {}
     waiting = []
-    for payment in sorted(payments, key=booked_order):
-        outcome = by_reference(payment, books, rules, reading)
+    for payment in payments:
+        outcome = by_reference(payment, books, rules)
         if outcome is None:
             waiting.append(payment)
         else:
             outcomes[payment["transaction_id"]] = outcome
     for strategy in INFERRED:
         if rules.actions[strategy] != "off":
-            waiting = list(after(strategy, waiting, books, rules, reading, outcomes))
+            waiting = list(after(strategy, waiting, books, rules, outcomes))
     return outcomes | {payment["transaction_id"]: Outcome() for payment in waiting}
 
 
 def after(
-    strategy: str,
-    payments: Sequence[Row],
-    books: Sequence[Invoice],
-    rules: Rules,
-    reading: Reading,
-    outcomes: dict[str, Outcome],
+    strategy: str, payments: Sequence[Row], books: Sequence[Invoice], rules: Rules, outcomes: dict[str, Outcome]
 ) -> Iterator[Row]:
     """Tries a strategy on all payments in booked order; those that it says nothing of are left for the next."""
-    first = {
-        payment["transaction_id"]: candidates(strategy, payment, books, rules, reading) for payment in payments
-    }
     for payment in payments:
-        ways = first[payment["transaction_id"]] if reading.candidates_first else []
-        if len(ways) < 2:
-            ways = candidates(strategy, payment, books, rules, reading)
+        ways = candidates(strategy, payment, books, rules)
         if ways:
-            only_suggested = names_nothing_open(payment, books, rules)
+            only_suggested = payment["suggest_only"] or names_another(payment, books, rules)
             outcomes[payment["transaction_id"]] = settle(strategy, ways, rules, only_suggested)
         else:
             yield payment
-
-
-def doubts(payments: Sequence[Row], invoices: Sequence[Row], rules: Rules) -> list[str]:
-    """The questions on whose answer the result hangs: empty where every reading says the same."""
-    chosen = lines(reconciled(payments, invoices, rules))
-    return [
-        question
-        for question in QUESTIONS
-        if lines(
-            reconciled(payments, invoices, rules, replace(Reading(), **{question: not getattr(Reading(), question)}))
-        )
-        != chosen
-    ]
 
 
 def lines(outcomes: Mapping[str, Outcome]) -> list[str]:
