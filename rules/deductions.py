@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,12 +19,15 @@ from typing import Any
 
 import polars as pl
 
+from rules.currencies import CURRENCIES
 from rules.errors import PackError
 from rules.money import minor_units
 
 WITHHOLDING, VAT = "withholding_tax", "vat_withheld"
 KINDS = (WITHHOLDING, VAT, "stamp_duty", "nip_charge", "pos_commission")
 """What a row can be about: the last three are charges."""
+BOUNDED = ("arrived", "sent")
+"""What `minimum` and `maximum` of a charge can bound."""
 _ALWAYS = (date(1, 1, 1), date(9999, 12, 31))
 _HUNDRED_PERCENT = 10_000  # rates are in hundredths of a percent
 _ROUNDINGS = (0, 1, 2)  # down, up, to the nearer: payers differ, and none of them is wrong by a kobo
@@ -56,7 +59,7 @@ class Deduction:
     cap: int | None = None
     minimum: int = 0
     maximum: int | None = None
-    of: str = "arrived"
+    of: str = BOUNDED[0]
     """What `minimum` and `maximum` bound: what `arrived`, or what was `sent`, which is that and the charge."""
     currency: str | None = None
     """The one currency in which it is taken; by default any."""
@@ -171,10 +174,13 @@ def _text(value: object) -> str:
     return value
 
 
-def _kind(value: object) -> str:
-    if value not in KINDS:
-        raise ValueError
-    return str(value)
+def _one_of(names: Collection[str]) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value not in names:
+            raise ValueError
+        return value
+
+    return read
 
 
 def _day(value: object) -> date:
@@ -197,12 +203,14 @@ def _rate(value: object) -> int:
 
 _AMOUNT = 'an amount in major units as text, such as "50.00"'
 _READS: dict[str, tuple[Callable[[object], Any], str]] = {
-    "kind": (_kind, f"one of {', '.join(KINDS)}"),
+    "kind": (_one_of(KINDS), f"one of {', '.join(KINDS)}"),
     "law": (_text, "the law, as text"),
     "percent": (_rate, 'a rate above 0 and up to 100 as text, such as "7.5"'),
     "owed": (_text, "what the payer owes as evidence, as text"),
     "since": (_day, "a day, such as 2026-01-01"),
     "until": (_day, "a day, such as 2026-12-31"),
+    "currency": (_one_of(CURRENCIES), "a currency by its ISO 4217 code, such as NGN"),
+    "of": (_one_of(BOUNDED), f"one of {', '.join(BOUNDED)}"),
     **dict.fromkeys(("amount", "cap", "minimum", "maximum"), (_money, _AMOUNT)),
 }
 

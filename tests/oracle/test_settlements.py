@@ -8,9 +8,10 @@ from collections import defaultdict
 import polars as pl
 import pytest
 
+from rules.books import INVOICES, PAYMENTS, STANDING, Reconciled
 from rules.policy import parse_policy
 from rules.reasons import SETTLEMENT_REASONS
-from rules.reconciliation import INVOICES, PAYMENTS, STANDING, Reconciled, reconcile
+from rules.reconciliation import reconcile
 from tests.oracle.settlement_cases import POLICIES, Book, books, policy_text
 from tests.oracle.settlement_reader import DEFAULTS, lines, reconciled
 
