@@ -12,7 +12,7 @@ from resources.errors import KobosiftError
 from resources.warehouse import replays
 from resources.warehouse.connection import Warehouse
 from rules import word_stats
-from rules.labels import BUSINESS
+from rules.labels import BUSINESS, PERSONAL
 from rules.lists import Lists
 from rules.metrics import Tally, cannot_know
 from rules.policy import Policy
@@ -32,6 +32,8 @@ class Words:
     labels: int
     terms: list[TermStats]
     candidates: list[Candidate]
+    cannot_know: list[str]
+    """What the labels do not tell, in sentences."""
 
 
 def words(warehouse: Warehouse, *, policy: Policy, clock: Clock, scope: Scope, most: int = LINES_LOOKED_AT) -> Words:
@@ -47,8 +49,9 @@ def words(warehouse: Warehouse, *, policy: Policy, clock: Clock, scope: Scope, m
     terms = word_stats.term_stats(lines, policy=policy, scope=asked)
     named = signals(lines.lazy(), policy=policy, lists=asked.lists, invoices=asked.invoices, now=asked.now)
     said = named.select("narration", "description", "counterparty", "label").collect()
-    labels = len(lines.filter(pl.col("label").is_not_null()))
-    return Words(len(lines), labels, terms, word_stats.candidates(said, policy))
+    business, personal = (len(lines.filter(pl.col("label") == label)) for label in (BUSINESS, PERSONAL))
+    few = cannot_know(Tally(missed=business, left=personal))
+    return Words(len(lines), business + personal, terms, word_stats.candidates(said, policy), few)
 
 
 def fit_points(warehouse: Warehouse, *, policy: Policy, clock: Clock, scope: Scope) -> Fitted:

@@ -52,6 +52,10 @@ _READ.remove("why")
 _OF_PAYMENTS = ["counterparty", "before_outcome", "before_detail"]
 
 
+class NoLinesError(KobosiftError):
+    """There is nothing to replay."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """Which lines, and by what else than the policy they are judged."""
@@ -150,7 +154,7 @@ def snapshot(warehouse: Warehouse, clock: Clock, scope: Scope) -> Iterator[Basis
         WarehouseError: it cannot be read.
     """
     then = scope.as_of
-    now = then or clock.now()
+    now = min(then, clock.now()) if then else clock.now()
     with warehouse.read() as con:
         con.begin()
         labels.gather(con)
@@ -205,7 +209,8 @@ def replay(
 
     Raises:
         ConfigurationError: the file cannot be written there.
-        KobosiftError: there are no lines, or the file cannot be written whole.
+        NoLinesError: there are no lines.
+        KobosiftError: the file cannot be written whole.
         WarehouseError: the warehouse cannot be read.
     """
     if out is not None:
@@ -213,7 +218,7 @@ def replay(
     told = _Told(policy, examples)
     with snapshot(warehouse, clock, scope) as basis:
         if not basis.batches:
-            raise KobosiftError("there are no lines on these days to replay: kobosift sync brings them in.")
+            raise NoLinesError("there are no lines on these days to replay: kobosift sync brings them in.")
         if scope.settles:
             basis.booked = settlements.booked(basis.con, every_tenant=policy.file.reference.must_exist)
         if out is None:

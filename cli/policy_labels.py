@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from assets.mining import Words
     from rules.metrics import Tally
     from rules.scorecard import Fitted
+    from rules.word_stats import TermStats
 
 Tried = Annotated[Path | None, typer.Option("--policy", metavar="FILE", help="Another policy than the one in force.")]
 
@@ -66,6 +67,8 @@ def words(
 
 def _print_words(found: Words) -> None:
     say(f"{found.lines:,} lines were looked at, {found.labels:,} of them labelled.")
+    for sentence in found.cannot_know:
+        say(sentence)
     hit = [each for each in found.terms if each.hits]
     rows = [
         [
@@ -74,7 +77,7 @@ def _print_words(found: Words) -> None:
             f"{each.hits:,}",
             f"{each.business:,}",
             f"{each.personal:,}",
-            "" if each.precision is None else f"{each.precision:.1%}",
+            _precision(each),
             f"{each.decides_alone:,}",
             ", ".join(f"{other['term']} ({other['lines']})" for other in each.together[:2]),
         ]
@@ -92,6 +95,14 @@ def _print_words(found: Words) -> None:
         say("Words that no term finds and that speak for one label, to be judged by a person:")
         rows = [[c.words, c.argues_for, f"{c.business:,}", f"{c.personal:,}", f"{c.z:+.1f}"] for c in found.candidates]
         say(table(["words", "speaks for", "business", "personal", "z"], rows, right=("business", "personal", "z")))
+
+
+def _precision(term: TermStats) -> str:
+    """The share with its interval: of few labels it says little."""
+    if term.precision is None or term.precision_interval is None:
+        return "unknown"
+    low, high = term.precision_interval
+    return f"{term.precision:.0%} ({low:.0%} to {high:.0%})"
 
 
 def fit(

@@ -31,8 +31,9 @@ def activate(
     by: By = _NOBODY,
     why: Why = _NOTHING,
     replay: Annotated[
-        bool, typer.Option("--replay", help="Replay it over all history first, and keep the figures with it.")
-    ] = False,
+        bool,
+        typer.Option("--replay/--no-replay", help="Replay it over all history first, and keep the figures with it."),
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Put a policy in force from the next run on, which decides anew what it changes."""
@@ -62,15 +63,18 @@ def rollback(by: By = _NOBODY, why: Why = _NOTHING, as_json: Json = False) -> No
     _activate(session, policy, by, f"{why} (rolled back from {now.policy_hash})", None, as_json=as_json)
 
 
-def _replayed(session: Session, policy: Policy) -> dict[str, object]:
-    """The figures of a replay over all history; nothing of a single line."""
-    from assets.replays import Scope
+def _replayed(session: Session, policy: Policy) -> dict[str, object] | None:
+    """The figures of a replay over all history, nothing of a single line; None where there is no line yet."""
+    from assets.replays import NoLinesError, Scope
     from assets.replays import replay as replayed
 
-    found = replayed(
-        session.warehouse, policy=session.overridden(policy), clock=session.clock, scope=Scope(), examples=0
-    )
-    return vars(found.summary)
+    try:
+        found = replayed(
+            session.warehouse, policy=session.overridden(policy), clock=session.clock, scope=Scope(), examples=0
+        )
+    except NoLinesError:
+        return None
+    return {**vars(found.summary), "settlements": found.settlements and found.settlements.figures}
 
 
 def _activate(

@@ -13,6 +13,7 @@ _WIDTH, _HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 16, 16, 44
 _COLOURS = ("#1b6ca8", "#b3541e", "#3d7a3a", "#7a3d74")
 _TICKS = 5
+_BAR_HEIGHT, _BAR_WIDTH = 46, 380
 _MOST_CELLS = 60
 """Of each side of a grid of shades: more are thinned out."""
 
@@ -58,12 +59,12 @@ def bars(title: str, found: Sequence[tuple[str, float, str]]) -> str:
     longest = max(length for _, length, _ in found) or 1.0
     parts = []
     for place, (name, length, told) in enumerate(found):
-        top = 8 + place * 26
-        width = max(1.0, 240 * length / longest)
-        parts.append(f'<text x="330" y="{top + 13}" text-anchor="end">{escape(name)}</text>')
-        parts.append(f'<rect x="340" y="{top}" width="{width:.1f}" height="18" fill="{_COLOURS[0]}"/>')
-        parts.append(f'<text x="{346 + width:.1f}" y="{top + 13}">{escape(told)}</text>')
-    return _figure(title, "".join(parts), "", height=16 + 26 * len(found), width=780)
+        top = place * _BAR_HEIGHT
+        width = max(1.0, _BAR_WIDTH * length / longest)
+        parts.append(f'<text x="0" y="{top + 14}">{escape(name)}</text>')
+        parts.append(f'<rect x="0" y="{top + 20}" width="{width:.1f}" height="16" fill="{_COLOURS[0]}"/>')
+        parts.append(f'<text x="{width + 6:.1f}" y="{top + 33}">{escape(told)}</text>')
+    return _figure(title, "".join(parts), "", height=_BAR_HEIGHT * len(found) + 8)
 
 
 def shades(title: str, values: Sequence[Sequence[float | None]], *, rows: Sequence[str], columns: Sequence[str]) -> str:
@@ -151,7 +152,7 @@ def _figure(title: str, drawn: str, legend: str, *, height: int = _HEIGHT, width
     return (
         f"<figure><figcaption>{escape(title)}</figcaption>"
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">'
-        f"<title>{escape(title)}</title>{drawn}</svg><p>{legend}</p></figure>"
+        f"<title>{escape(title)}</title>{drawn}</svg>{f'<p>{legend}</p>' if legend else ''}</figure>"
     )
 
 

@@ -71,6 +71,10 @@ def parse_knob(text: str) -> Knob:
 def _check_name(name: str) -> None:
     if name in (*POINTS, MINIMUM, PENDING) or re.fullmatch(rf"floor\.{CURRENCY}", name):
         return
+    if name.startswith("settlement."):
+        raise SweepError(
+            f"{name!r} decides what settles, not what is eligible: replay a policy file with each value instead."
+        )
     known = ", ".join([MINIMUM, *POINTS, "floor.NGN (or another currency)", PENDING])
     raise SweepError(f"{name!r} is no number of the policy that decides eligibility: there are {known}.")
 

@@ -73,7 +73,20 @@ def cannot_know(tally: Tally) -> list[str]:
     return told
 
 
+def unseen(tally: Tally) -> list[str]:
+    """What labels of eligible lines alone do not tell, however many they are."""
+    rejected = tally.missed + tally.left
+    if not tally.enough or rejected >= MINIMUM_A_CLASS:
+        return []
+    return [
+        f"{_labels(rejected)} among those that are not eligible now, and {MINIMUM_A_CLASS} are needed: "
+        "what nobody has looked at cannot be missed, so recall is a guess. kobosift label sample draws some of them."
+    ]
+
+
 def _labels(count: int) -> str:
+    if count == 0:
+        return "No line is labelled"
     return f"Only {count} line{' is' if count == 1 else 's are'} labelled"
 
 
@@ -108,7 +121,7 @@ def f1_interval(tally: Tally) -> Interval | None:
 
 
 def figures(lines: Tally, money: Tally) -> dict[str, object]:
-    """Precision, recall and F1 by lines with their intervals, and by money; shares are None where labels are too few.
+    """Precision, recall and F1 by lines with their intervals, and by money; they are None where labels are too few.
 
     Args:
         lines: labelled lines.
@@ -127,7 +140,11 @@ def figures(lines: Tally, money: Tally) -> dict[str, object]:
         "precision_interval": wilson(lines.right, lines.right + lines.wrong) if enough else None,
         "recall_interval": wilson(lines.right, lines.business) if enough else None,
         "f1_interval": f1_interval(lines) if enough else None,
-        "naira": {**_shares(money, enough=enough), "wrongly_drafted": money.wrong, "missed": money.missed},
+        "naira": {
+            **_shares(money, enough=enough),
+            "wrongly_drafted": money.wrong if enough else None,
+            "missed": money.missed if enough else None,
+        },
     }
 
 

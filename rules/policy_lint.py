@@ -30,7 +30,13 @@ class Finding:
 
 def lint(policy: Policy) -> list[Finding]:
     """Look for terms that can never decide anything, or that say two things, and for points that cannot matter."""
-    return [*_repeated_and_shadowed(policy), *_contradictory(policy), *_dead(policy), *_idle(policy)]
+    return [
+        *_repeated_and_shadowed(policy),
+        *_contradictory(policy),
+        *_dead(policy),
+        *_dead_rows(policy),
+        *_idle(policy),
+    ]
 
 
 def _repeated_and_shadowed(policy: Policy) -> Iterator[Finding]:
@@ -70,6 +76,25 @@ def _dead(policy: Policy) -> Iterator[Finding]:
                         f"terms.{kind}",
                         f"{term.text!r} is never seen: the boilerplate {boilerplate.text!r} removes it",
                     )
+
+
+_ROWS_OF_TERMS = {
+    "refund": "row 2 of the decision table rejects every debit",
+    "reversal": "row 7 of the decision table never decides",
+    "personal": "row 9 of the decision table never decides",
+}
+
+
+def _dead_rows(policy: Policy) -> Iterator[Finding]:
+    """Rows of the decision table that can never hold, or always do."""
+    for kind, told in _ROWS_OF_TERMS.items():
+        if not policy.terms(kind).terms:
+            yield Finding("dead", f"terms.{kind}", f"without a {kind} term {told}")
+    floors = [policy.floors.get(currency) for currency in policy.invoice_currencies]
+    if floors and not any(floor is None or floor > 0 for floor in floors):
+        yield Finding("dead", "floor", "no amount is below a floor of 0, so rows 10 and 11 never decide")
+    if not policy.invoice_currencies:
+        yield Finding("dead", "currency.invoice", "without a currency row 3 of the decision table rejects every line")
 
 
 def _idle(policy: Policy) -> Iterator[Finding]:

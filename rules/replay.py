@@ -16,7 +16,7 @@ import polars as pl
 
 from rules.eligibility import held, judged, table
 from rules.labels import BUSINESS, PERSONAL
-from rules.metrics import Tally, cannot_know, figures
+from rules.metrics import Tally, cannot_know, figures, unseen
 from rules.policy import PointsTable, Policy, floor_of
 from rules.reasons import Outcome
 from rules.signals import Signal, bits, held_in
@@ -182,7 +182,7 @@ class Summary:
     flipped: int
     matrix: list[dict[str, object]]
     """`from`, `to`, `currency`, `lines`, `amount` (minor units); lines that stay as they are too."""
-    dispositions: dict[str, object]
+    dispositions: dict[str, Any]
     """Where lines end once payments are settled: `flipped`, and `matrix` as above, with `matched`, `review` and
     `drafted` for what is eligible; what its invoice rejects stands there with its reason."""
     metrics: dict[str, object]
@@ -218,7 +218,7 @@ def summary(counted: pl.DataFrame, minutes_a_line: float = MINUTES_A_LINE) -> Su
             "before": figures(*before),
             "after": figures(*after),
             "estimated": _estimated(decided) if before[0].enough else None,
-            "cannot_know": cannot_know(before[0]),
+            "cannot_know": cannot_know(before[0]) + unseen(before[0]),
         },
         drafts=_drafts(decided),
         review_minutes={"before": eligible["from"] * minutes_a_line, "after": eligible["to"] * minutes_a_line},
@@ -297,7 +297,7 @@ def _matrix(decided: pl.DataFrame) -> list[dict[str, object]]:
     )
 
 
-def _dispositions(decided: pl.DataFrame) -> dict[str, object]:
+def _dispositions(decided: pl.DataFrame) -> dict[str, Any]:
     """Where lines end; one that may settle an invoice stays with the draft that a person has confirmed or discarded."""
     kept = pl.col("draft_status").is_in([*_CONFIRMED, "DISCARDED"])
     shown = {

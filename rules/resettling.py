@@ -135,11 +135,19 @@ def _changes(changed: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
         .then(pl.concat_str(pl.lit("nothing would settle it any more"), lost_words))
         .when(pl.col("settled").is_null())
         .then(pl.lit("nothing settles it now"))
+        .when(_begins("settled", "linked"), _begins("would_settle", "suggested"))
+        .then(pl.lit("it would only be suggested"))
+        .when(_begins("settled", "suggested"), _begins("would_settle", "linked"))
+        .then(pl.lit("it would be linked"))
         .otherwise(pl.concat_str(pl.lit("it would be settled otherwise"), lost_words))
     )
     told = changed.join(lost, on=LINE, how="left").with_columns(why=why)
     shown = told.with_columns(**{"from": pl.col("stood"), "to": pl.col("ends")})
     return shown.select(CHANGES.names()).cast(CHANGES).sort("day", *LINE)
+
+
+def _begins(name: str, status: str) -> pl.Expr:
+    return pl.col(name).str.starts_with(status)
 
 
 def _lost() -> pl.Expr:

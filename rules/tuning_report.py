@@ -11,39 +11,51 @@ from rules.charts import Curve, bars, curves, shades
 from rules.knobs import Knob
 from rules.money import major_units, money
 from rules.replay import Summary
+from rules.resettling import Resettled
 from rules.sweep import flat
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .2rem .8rem; border-bottom: 1px solid #ddd; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; } svg text { font-size: 12px; }
-figure { margin: 1.5rem 0; } figcaption { font-weight: 600; } .note { color: #7a3d00; }
+:root { color-scheme: light dark; --ink: #222; --paper: #fff; --rule: #ddd; --note: #7a3d00; --tint: #fff6e9; }
+@media (prefers-color-scheme: dark) {
+:root { --ink: #e6e6e6; --paper: #16181b; --rule: #3a3f45; --note: #ffc37d; --tint: #2b2318; } }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: var(--ink);
+background: var(--paper); } h1 { font-size: 1.6rem; line-height: 1.25; overflow-wrap: anywhere; }
+h2 { font-size: 1.2rem; margin-top: 2rem; } .wide, figure { overflow-x: auto; } .wide { margin: 1rem 0; }
+table { border-collapse: collapse; } th { text-align: left; } th, td { padding: .3rem .8rem .3rem 0;
+border-bottom: 1px solid var(--rule); vertical-align: top; } td:first-child { white-space: nowrap; }
+td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+figure { margin: 1.5rem 0; } figcaption { font-weight: 600; margin-bottom: .5rem; }
+svg { max-width: 100%; min-width: 32rem; height: auto; } svg text { font-size: 12px; fill: var(--ink); }
+.note { color: var(--note); background: var(--tint); padding: .4rem .8rem; border-left: 3px solid var(--note); }
 """
 _MOVES_SHOWN = 20
 _POINTS_SHOWN = 10
+_PAYMENTS_SHOWN = 50
 _FIGURES = ("precision", "recall", "f1")
 
 
-def replay_page(found: Summary, examples: Iterable[Mapping[str, Any]], *, policy: str, about: str) -> str:
+def replay_page(
+    found: Summary, examples: Iterable[Mapping[str, Any]], settled: Resettled | None, *, policy: str, about: str
+) -> str:
     """A replay: what would move in lines and money, how well the labels are met before and after, and examples.
 
     Args:
         found: the replay's figures.
         examples: flipped lines, the columns of `replay.FLIPS`.
+        settled: what would be settled otherwise, where that is told.
         policy: the name and hash of the policy that was tried.
         about: one line on which lines, when.
 
     """
-    moved = [cell for cell in found.matrix if cell["from"] != cell["to"]]
-    drawn = [(f"{cell['from']} → {cell['to']}", float(str(cell["lines"])), _lines(cell)) for cell in moved]
     metrics: dict[str, Any] = found.metrics
     body = [
         f"<p>{escape(about)}</p>",
         f"<p><strong>{found.flipped:,}</strong> of {found.lines:,} decided lines would flip.</p>",
-        bars("What would move, in lines and money", drawn[:_MOVES_SHOWN]),
+        bars("What would move, in lines and money", _moved(found.matrix)),
         _notes(metrics["cannot_know"]),
         _table(["", "before", "after"], _before_and_after(metrics), numbers=(1, 2)),
         _drafts(found),
+        *_settled(found, settled),
         "<h2>Some of the lines</h2>",
         _table(
             ["day", "amount", "stands as", "would be", "why"],
@@ -88,6 +100,39 @@ def sweep_page(
     return _page(f"Sweep of {', '.join(names)}", body)
 
 
+def _moved(matrix: Iterable[Mapping[str, Any]]) -> list[tuple[str, float, str]]:
+    moved = [cell for cell in matrix if cell["from"] != cell["to"]]
+    return [(f"{cell['from']} → {cell['to']}", float(cell["lines"]), _lines(cell)) for cell in moved[:_MOVES_SHOWN]]
+
+
+def _settled(found: Summary, settled: Resettled | None) -> Iterable[str]:
+    """Where lines would end, and which payments would be settled otherwise."""
+    if settled is None:
+        return
+    figures: dict[str, Any] = settled.figures
+    undone = figures["undone"]
+    yield "<h2>Settlements</h2>"
+    yield (
+        f"<p>{figures['changed']:,} payments would be settled otherwise, {figures['other_days']:,} of them on other "
+        f"days; {undone['linked']['settlements']:,} links would be undone, and {undone['accepted']['settlements']:,} "
+        "settlements that a person accepted.</p>"
+    )
+    yield bars("Where lines would end, in lines and money", _moved(found.dispositions["matrix"]))
+    told = settled.changes.drop_nulls("settled")
+    rows = (
+        [
+            str(row["day"]),
+            money(row["amount"], row["currency"]),
+            row["settled"],
+            row["would_settle"] or "nothing",
+            row["why"],
+        ]
+        for row in told.head(_PAYMENTS_SHOWN).iter_rows(named=True)
+    )
+    if len(told):
+        yield _table(["day", "amount", "is settled by", "would be", "why"], rows, numbers=(1,))
+
+
 def _lines(cell: Mapping[str, object]) -> str:
     currency = cell["currency"]
     amount = money(int(str(cell["amount"])), str(currency) if currency else None)
@@ -106,7 +151,8 @@ def _before_and_after(metrics: dict[str, Any]) -> Iterable[list[str]]:
             told = (_share(estimated[side][name]) for side in ("before", "after"))
             yield [f"{name} of all lines, estimated", *told]
     for name in ("wrongly_drafted", "missed"):
-        yield [f"naira {name.replace('_', ' ')}", *(money(side["naira"][name], "NGN") for side in sides)]
+        sums = (side["naira"][name] for side in sides)
+        yield [f"naira {name.replace('_', ' ')}", *("unknown" if each is None else money(each, "NGN") for each in sums)]
 
 
 def _share(value: float | None, interval: tuple[float, float] | None = None) -> str:
@@ -193,13 +239,14 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], numbers: Itera
         )
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table><tr>{cells('th', headers)}</tr>{body}</table>"
+    return f'<div class="wide"><table><tr>{cells("th", headers)}</tr>{body}</table></div>'
 
 
 def _page(title: str, body: Iterable[str]) -> str:
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"/>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"/>'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}"/>'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
         f"<body><h1>{escape(title)}</h1>{''.join(body)}</body></html>\n"

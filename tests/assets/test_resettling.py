@@ -191,7 +191,7 @@ POLICIES = st.sampled_from(
 
 
 @given(bills=BILLS, payments=PAYMENTS, text=POLICIES, other=POLICIES)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_over_any_history_the_policy_in_force_flips_nothing_and_another_tells_what_comes(
     bills: list[tuple[int, int, str, str]], payments: list[tuple[str, int, int, int]], text: str, other: str
 ) -> None:

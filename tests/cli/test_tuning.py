@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
 from typing import Any
@@ -279,8 +280,50 @@ def test_mistakes_are_told_in_a_sentence(labelled: Town, strict: str) -> None:
         (("sweep", "--knob", "points.minimum=0:9000:100"), "points.minimum"),
         (("sweep", "--knob", "points.minimum=0:90:10", "--where", "luck > 1"), "write a condition such as"),
         (("sweep", "--knob", "points.minimum=0:90:10", "--out", "points"), "must end in"),
+        (("sweep", "--knob", "settlement.tolerance=0:9:1"), "replay a policy file with each value"),
+        (("replay", "--policy", strict, "--payments-out", "p.txt"), "must end in .csv, .xlsx or .parquet"),
         (("replay", "--policy", strict, "--out", "flips.txt"), "must end in .csv, .xlsx or .parquet"),
     ):
         result = labelled(*command)
         assert result.code == 2, (command, result)
         assert told in result.err.replace("\n", " "), (command, result)
+
+
+def test_the_notebook_runs_from_top_to_bottom(labelled: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(__file__).parents[2] / "docs" / "tuning_notebook.py"
+    monkeypatch.setenv("KOBOSIFT_HOME", str(labelled.home))
+    monkeypatch.chdir(labelled.folder)
+    spec = importlib.util.spec_from_file_location("tuning_notebook", path)
+    assert spec is not None
+    assert spec.loader is not None
+    notebook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(notebook)
+    _, names = notebook.app.run()
+    lines = len(labelled.world.truth())
+    assert names["replayed"].summary.lines == names["swept"].lines == lines
+    assert len(names["words_of_people"]) >= lines
+    assert names["mined"].labels == lines
+    assert names["finest"]
+    names["warehouse"].close()
+
+
+def test_a_pack_of_deductions_is_tried_and_a_fault_in_it_named(labelled: Town) -> None:
+    shipped = (Path(__file__).parents[2] / "rules" / "deductions.toml").read_text("utf-8")
+    (labelled.folder / "same.toml").write_text(shipped, encoding="utf-8")
+    told = labelled.done("replay", "--deductions", "same.toml", "--payments-out", "payments.csv", "--json").document
+    assert (told["flipped"], told["dispositions"]["flipped"], told["deductions"]) == (0, 0, "ng-2026-1")
+    assert len((labelled.folder / "payments.csv").read_text("utf-8").splitlines()) == 1
+    for fault, sentence in (
+        (shipped.replace('percent = "2"', 'percent = "two"', 1), "deduction 1: percent is a rate above 0"),
+        (shipped.replace('percent = "2"', 'persent = "2"', 1), "deduction 1: persent is no key"),
+        (shipped.replace('kind = "withholding_tax"', 'kind = "tithe"', 1), "deduction 1: kind is one of"),
+        (shipped.replace("since = 2025-01-01", 'since = "then"', 1), "deduction 1: since is a day"),
+        (shipped.replace('percent = "2"\n', "", 1), "deduction 1: write either percent or amount"),
+        ("deduction = 3\n" + shipped.split("[[deduction]]")[0], "as a table of its own"),
+        ("version", "is not TOML"),
+        ("", "has no version"),
+    ):
+        (labelled.folder / "bad-pack.toml").write_text(fault, encoding="utf-8")
+        result = labelled("replay", "--deductions", "bad-pack.toml")
+        assert (result.code, sentence in result.err.replace("\n", " ")) == (2, True), (sentence, result)
+    assert labelled("replay", "--deductions", "nowhere.toml").code == 2

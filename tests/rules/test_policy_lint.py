@@ -57,6 +57,22 @@ def test_the_shipped_policy_has_no_findings() -> None:
             "currency.invoice = ['NGN', 'GHS']",
             Finding("idle", "floor.GHS", "GHS has no floor, so every amount in it counts as below"),
         ),
+        (
+            "terms.refund = []",
+            Finding("dead", "terms.refund", "without a refund term row 2 of the decision table rejects every debit"),
+        ),
+        (
+            "terms.personal = []",
+            Finding("dead", "terms.personal", "without a personal term row 9 of the decision table never decides"),
+        ),
+        (
+            'floor.NGN = "0"',
+            Finding("dead", "floor", "no amount is below a floor of 0, so rows 10 and 11 never decide"),
+        ),
+        (
+            "currency.invoice = []",
+            Finding("dead", "currency.invoice", "without a currency row 3 of the decision table rejects every line"),
+        ),
     ],
 )
 def test_each_finding(text: str, finding: Finding) -> None:

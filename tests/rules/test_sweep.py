@@ -114,7 +114,7 @@ def test_a_knob_is_read_with_both_ends_and_floors_in_major_units() -> None:
     ("text", "told"),
     [
         ("points.magic=1:2:1", "is no number of the policy that decides eligibility"),
-        ("settlement.tolerance=0:5:1", "is no number of the policy that decides eligibility"),
+        ("settlement.tolerance=0:5:1", "replay a policy file with each value"),
         ("points.minimum", "whole numbers"),
         ("points.minimum=1:2:0", "write a knob as NAME=FROM:TO:STEP"),
         ("points.minimum=5:2:1", "write a knob as NAME=FROM:TO:STEP"),

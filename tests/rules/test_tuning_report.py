@@ -32,7 +32,7 @@ def test_a_replay_s_page_tells_what_moves_and_escapes_every_word() -> None:
     told = summary(cells(found.lazy()).collect())
     rows = flips(found, evil).to_dicts()
     rows[0]["why"] = "<script>alert(1)</script>"
-    page = replay_page(told, rows, policy="<b>x</b>", about="all")
+    page = replay_page(told, rows, None, policy="<b>x</b>", about="all")
     tree = well_formed(page)
     text = "".join(tree.itertext())
     assert "1 of 2 decided lines would flip" in text
@@ -85,6 +85,6 @@ def test_every_chart_is_drawn_whatever_the_numbers(drawn: str) -> None:
 
 def test_a_policy_that_changes_nothing_draws_nothing() -> None:
     found = tried(stored([line(COMPANY)], STRICT), STRICT)
-    page = replay_page(summary(cells(found.lazy()).collect()), [], policy="x", about="all")
+    page = replay_page(summary(cells(found.lazy()).collect()), [], None, policy="x", about="all")
     assert "Nothing to draw." in page
     well_formed(page)
