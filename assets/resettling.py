@@ -6,6 +6,7 @@ tenant, so whole tenants are settled: those with payments in the replay, with th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -13,12 +14,12 @@ import polars as pl
 
 from assets.settling import batches
 from resources.warehouse import invoices, settlements
-from rules.books import CANDIDATES, REJECTED, SETTLEMENTS, Reconciled
+from rules.books import CANDIDATES, SETTLEMENTS, Reconciled
 from rules.deductions import Pack
 from rules.policy import Policy
 from rules.reconciliation import reconcile
 from rules.replay import ELIGIBLE
-from rules.resettling import Resettled, Side, compared
+from rules.resettling import Resettled, compared
 
 if TYPE_CHECKING:
     from assets.replays import Basis
@@ -43,16 +44,13 @@ def resettle(basis: Basis, tried: list[pl.DataFrame], policy: Policy, pack: Pack
     if lines.is_empty():
         return None
     tenants = lines.group_by(_TENANT).agg(decisions=pl.len().cast(pl.Int64)).sort(_TENANT)
-    befores, afters, refused, candidates = [], [], [], []
-    for batch in batches(tenants):
-        before, after = _batch(basis, batch, lines, policy, pack)
-        befores.append(before)
-        afters.append(after.settlements)
-        refused.append(after.rejected)
-        candidates.append(after.candidates)
-    stood = Side(_priced(basis.con, befores), REJECTED.to_frame())
-    would = Side(_priced(basis.con, afters), pl.concat(refused))
-    return compared(lines, stood, would, pl.concat(candidates))
+    befores, found = zip(*(_batch(basis, batch, lines, policy, pack) for batch in batches(tenants)), strict=True)
+    would = Reconciled(
+        _priced(basis.con, [each.settlements for each in found]),
+        pl.concat(each.rejected for each in found),
+        pl.concat(each.candidates for each in found),
+    )
+    return compared(lines, _priced(basis.con, befores), would)
 
 
 def _batch(
@@ -77,6 +75,6 @@ def _batch(
     return before, Reconciled(after, found.rejected, found.candidates.select(CANDIDATES.names()))
 
 
-def _priced(con: duckdb.DuckDBPyConnection, frames: list[pl.DataFrame]) -> pl.DataFrame:
+def _priced(con: duckdb.DuckDBPyConnection, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Settlements with the currency of their invoice."""
     return pl.concat(frames).join(invoices.currencies(con), on=[*_TENANT, "invoice_id"], how="left")

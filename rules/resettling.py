@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from rules.books import Reconciled
 from rules.money import major_units_of
 from rules.reconciliation import ends
 from rules.replay import ELIGIBLE
@@ -32,16 +33,6 @@ CHANGES = pl.Schema(
 
 
 @dataclass(frozen=True)
-class Side:
-    """How payments are settled on one side of a replay."""
-
-    settlements: pl.DataFrame
-    """Columns of `SETTLEMENTS`, of eligible payments: what people accepted too."""
-    refused: pl.DataFrame
-    """Columns of `REJECTED`."""
-
-
-@dataclass(frozen=True)
 class Resettled:
     """What settling anew would change."""
 
@@ -55,37 +46,36 @@ class Resettled:
     person; each with `settlements` and `amounts` by currency (minor units of bank money)."""
 
 
-def compared(lines: pl.DataFrame, before: Side, after: Side, candidates: pl.DataFrame) -> Resettled:
+def compared(lines: pl.DataFrame, before: pl.DataFrame, after: Reconciled) -> Resettled:
     """Hold what would settle against what settles.
 
     Args:
-        lines: credits that are eligible on either side, as `replay.beside` gives them, `reason` and `detail` of the
-            decision that stands as `before_reason` and `before_detail`.
-        before: what stands, `refused` unused: the decisions say it.
-        after: what would stand.
-        candidates: columns of `CANDIDATES`, those that would lose.
+        lines: credits that are eligible on either side, as `replay.beside` gives them, with `before_outcome` and
+            `before_detail` of the decision that stands: what the invoice rejects is there.
+        before: the settlements that stand, columns of `SETTLEMENTS` and `currency`, of eligible payments.
+        after: what would stand, the settlements likewise: what people accepted is among them.
 
     """
     told = (
         lines.join(_stood(lines, before), on=LINE, how="left")
         .join(_ending(lines, after), on=LINE, how="left")
-        .join(_said(before.settlements, "settled"), on=LINE, how="left")
+        .join(_said(before, "settled"), on=LINE, how="left")
         .join(_said(after.settlements, "would_settle"), on=LINE, how="left")
     )
     changes = told.filter((pl.col("stood") != pl.col("ends")) | pl.col("settled").ne_missing(pl.col("would_settle")))
-    figures = _figures(lines, before.settlements, after.settlements)
-    return Resettled(told, _changes(changes, candidates), figures)
+    figures = _figures(lines, before, after.settlements)
+    return Resettled(told, _changes(changes, after.candidates), figures)
 
 
-def _stood(lines: pl.DataFrame, before: Side) -> pl.DataFrame:
+def _stood(lines: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     """Where payments stand: what their invoice rejects is in their decisions."""
     rejected = pl.col("before_outcome") == "rejected"
     refused = lines.filter(pl.col("from") == ELIGIBLE, rejected).select(*LINE, "day", detail="before_detail")
-    return _ended(lines, "from", before.settlements, refused).rename({"end": "stood"})
+    return _ended(lines, "from", before, refused).rename({"end": "stood"})
 
 
-def _ending(lines: pl.DataFrame, after: Side) -> pl.DataFrame:
-    return _ended(lines, "to", after.settlements, after.refused).rename({"end": "ends"})
+def _ending(lines: pl.DataFrame, after: Reconciled) -> pl.DataFrame:
+    return _ended(lines, "to", after.settlements, after.rejected).rename({"end": "ends"})
 
 
 def _ended(lines: pl.DataFrame, side: str, settlements: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
