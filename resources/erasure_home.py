@@ -1,9 +1,9 @@
 """What an erasure keeps in the home, outside the warehouse: the key of its hashes, and the work it has begun.
 
 `erasure/key` is made once; whoever has it can tell whether a known id was erased, and nothing more. A file in
-`erasure/pending` names what is being erased, by id and never by content, until it is gone and was looked for: that is
-what lets a purge that was killed go on. `erasure/journal` remembers what was erased, by keyed hashes. Holds no SQL and
-deletes nothing else.
+`erasure/pending` names what is being erased, by the ids of lines and by parts of their texts, until it is gone and was
+looked for: that is what lets a purge that was killed go on and prove it. `erasure/journal` remembers what was erased,
+by keyed hashes. Holds no SQL and deletes nothing else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from resources.errors import WarehouseError
 from resources.warehouse.erasures import Admission, Past, Request, Scope
+from resources.warehouse.traces import Traces
 
 _KEY_BYTES = 32
 _LOCK_SECONDS = 600
@@ -32,8 +33,8 @@ class Pending:
 
     path: Path
     request: Request
-    lines: list[str]
-    """The ids of the lines, once they are known."""
+    traces: Traces
+    """What the rows were known by, once that is gathered."""
 
 
 def erasure_key(home: Path) -> bytes:
@@ -86,20 +87,21 @@ def one_at_a_time(home: Path) -> Iterator[None]:
         lock.release()
 
 
-def keep_pending(home: Path, request: Request, lines: Sequence[str] = ()) -> Pending:
+def keep_pending(home: Path, request: Request, traces: Traces | None = None) -> Pending:
     """Write down what is being erased, whole or not at all, flushed to disk."""
+    traces = traces or Traces()
     path = _pending(home) / f"{request.erasure_id}.json"
     scope = request.scope
     told = {
         "account_id": scope.account_id,
         "before": scope.before and scope.before.isoformat(),
         "requested_at": request.requested_at.isoformat(),
-        "lines": list(lines),
+        **asdict(traces),
     }
     beside = path.with_suffix(".part")
     _write(beside, json.dumps(told).encode())
     beside.replace(path)
-    return Pending(path, request, list(lines))
+    return Pending(path, request, traces)
 
 
 def pending(home: Path, key: bytes) -> list[Pending]:
@@ -109,7 +111,7 @@ def pending(home: Path, key: bytes) -> list[Pending]:
         told = json.loads(path.read_bytes())
         scope = Scope(told["account_id"], told["before"] and date.fromisoformat(told["before"]))
         request = Request(path.stem, scope, datetime.fromisoformat(told["requested_at"]), key)
-        found.append(Pending(path, request, told["lines"]))
+        found.append(Pending(path, request, Traces(told["lines"], told.get("texts", []))))
     return sorted(found, key=lambda each: (each.request.requested_at, each.request.erasure_id))
 
 

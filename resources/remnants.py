@@ -1,41 +1,40 @@
 """Looking for remnants: a search of every byte of some places, and the clearing of files that hold what is looked for.
 
-It decodes what it reads: SQLite (tables, free pages, the log beside it), Parquet (values, and the statistics in the
-footer), zip (XLSX too) and gzip, JSON escapes; and every file's bytes as they are. It runs as a program of its own,
-`python -m resources.remnants`, with one JSON document in and one out: nothing in a process that has the catalogue
-open may open that file (`resources/warehouse/engine.py`). What is looked for comes by standard input, since others
-see a process's arguments, and what is found is told by place, never by content.
+It searches every file's bytes as they are, and what they say once they are decoded (`resources/decoding.py`). It runs
+as a program of its own, `python -m resources.remnants`, with one JSON document in and one out: nothing in a process
+that has the catalogue open may open that file (`resources/warehouse/engine.py`). What is looked for comes by standard
+input, since others see a process's arguments, and what is found is told by place, never by content.
 
 It holds no knowledge of the warehouse's tables. Encrypted files cannot be decoded; their rows are looked for in SQL.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import re
 import sqlite3
-import struct
 import subprocess
 import sys
-import zipfile
-import zlib
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from resources.decoding import PARQUET, SQLITE, UndecodableError, said_by, spellings
+
+SHORTEST = 8
+"""Signs of a needle, at the least: so many are looked for at a time."""
 _FEW = 64
 _CHUNK = 8 << 20
-_SQLITE = b"SQLite format 3\0"
-_WAL_MAGIC = (0x377F0682, 0x377F0683)
-_WAL_HEADER, _WAL_FRAME = 32, 24
 _BUSY_SECONDS = 30.0
-_ESCAPED = re.compile(rb"\\u([0-9a-fA-F]{4})")
+_READINGS, _PAUSE_SECONDS = 5, 0.2
+_HASHED_BITS = 21
+_MIXER = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Task:
     """Files and folders; one that is not there holds nothing."""
     needles: list[str]
     leave_out: list[str] = field(default_factory=list)
-    """Files and folders below the roots that are not looked at."""
+    """Files and folders below the roots that are not looked at, unless they are a root themselves."""
     clear: list[str] = field(default_factory=list)
     """Files to clear of the needles; the roots are not searched then."""
     vacuum: str | None = None
@@ -59,6 +58,8 @@ class Found:
 
     path: str
     needles: list[int]
+    unreadable: bool = False
+    """Whether the file is damaged, so that it cannot be told what it holds."""
 
 
 def run_apart(task: Task, spill: Path) -> list[Found]:
@@ -91,15 +92,16 @@ def search(roots: Iterable[Path], needles: Sequence[str], leave_out: Iterable[Pa
     """Search places for needles; what is in `leave_out` is not looked at.
 
     Raises:
-        OSError, sqlite3.Error: a file that should be searched cannot be.
+        OSError: a file that should be searched cannot be read.
     """
     finder = _Finder(needles)
     left_out = {path.resolve() for path in leave_out}
     found = []
-    for path in sorted({path for root in roots for path in _files(root, left_out)}):
+    for path in sorted({path for root in roots for path in _files(root, left_out - {root.resolve()})}):
         with suppress(FileNotFoundError):  # gone since it was listed: then it holds nothing
-            if places := finder.in_file(path):
-                found.append(Found(str(path), sorted(places)))
+            places, unreadable = finder.in_file(path)
+            if places or unreadable:
+                found.append(Found(str(path), sorted(places), unreadable))
     return found
 
 
@@ -108,12 +110,12 @@ def clear(path: Path, needles: Sequence[str]) -> None:
     finder = _Finder(needles)
     with path.open("rb") as file:
         head = file.read(16)
-    if head == _SQLITE:
+    if head == SQLITE:
         _clear_sqlite(path, finder)
     elif path.suffix in (".jsonl", ".csv", ".log", ".txt"):
         lines = path.read_bytes().splitlines(keepends=True)
-        _replace(path, b"".join(line for line in lines if not finder.among(_spellings(line))))
-    elif head[:4] == b"PAR1" and (kept := _kept_rows(path, finder)) is not None:
+        _replace(path, b"".join(line for line in lines if not finder.among(spellings(line))))
+    elif head[:4] == PARQUET and (kept := _kept_rows(path, finder)) is not None:
         beside = path.with_name(f".{path.name}.clearing")
         pq.write_table(kept, beside)
         beside.replace(path)
@@ -144,16 +146,36 @@ def _files(root: Path, left_out: set[Path]) -> Iterator[Path]:
 
 
 class _Finder:
-    """Finds needles in bytes: a few by looking for each, many at once by an automaton."""
+    """Finds needles in bytes: a few by looking for each, many at once by a particular piece of each.
+
+    That piece is eight bytes, the rarest among all needles: many begin alike, as narrations do.
+    """
 
     def __init__(self, needles: Sequence[str]) -> None:
         self._needles = [needle.encode() for needle in needles]
-        self._places = {needle: place for place, needle in enumerate(self._needles)}
-        self._longest = max(map(len, self._needles), default=0)
+        self._by_piece: dict[int, list[tuple[int, int]]] = defaultdict(list)  # place of the needle, of the piece in it
+        if len(self._needles) > _FEW:
+            self._choose_pieces()
+        self._pieces = np.array(sorted(self._by_piece), np.uint64)
+        self._hashed = np.zeros(1 << _HASHED_BITS, np.bool_)
+        self._hashed[_hash(self._pieces)] = True
 
-    def in_file(self, path: Path) -> set[int]:
-        """The needles in a file, as it is and decoded."""
-        return self.among(_decoded(path))
+    def in_file(self, path: Path) -> tuple[set[int], bool]:
+        """The needles in a file, as it is and decoded; and whether it could not be decoded."""
+        found: set[int] = set()
+        for turn in range(_READINGS):
+            data, log = path.read_bytes(), b""
+            if data[: len(SQLITE)] == SQLITE:
+                with suppress(FileNotFoundError):
+                    log = path.with_name(path.name + "-wal").read_bytes()
+            try:
+                return found | self.among(said_by(data, log)), False
+            except UndecodableError:
+                found |= self.among([data])
+            if data[: len(SQLITE)] != SQLITE:
+                break
+            time.sleep(_PAUSE_SECONDS * (turn < _READINGS - 1))  # someone wrote while it was read
+        return found, True
 
     def among(self, pieces: Iterable[bytes]) -> set[int]:
         """The needles in some pieces, whatever the piece."""
@@ -167,16 +189,34 @@ class _Finder:
             return {place for place, needle in enumerate(self._needles) if needle in data}
         found: set[int] = set()
         for start in range(0, len(data), _CHUNK):
-            found |= self._by_automaton(data[start : start + _CHUNK + self._longest])
+            for at, piece in self._candidates(data[start : start + _CHUNK + SHORTEST - 1]):
+                for place, within in self._by_piece[piece]:
+                    if place not in found and data.startswith(self._needles[place], max(0, start + at - within)):
+                        found.add(place)
         return found
 
-    def _by_automaton(self, data: bytes) -> set[int]:
-        import polars as pl
+    def _choose_pieces(self) -> None:
+        pieces = [
+            [int.from_bytes(needle[at : at + 8], "little") for at in range(len(needle) - 7)] for needle in self._needles
+        ]
+        common = Counter(piece for each in pieces for piece in set(each))
+        for place, each in enumerate(pieces):
+            within = min(range(len(each)), key=lambda at: common[each[at]])
+            self._by_piece[each[within]].append((place, within))
 
-        patterns = [needle.decode("latin-1") for needle in self._needles]
-        text = pl.Series([data.decode("latin-1")])  # one sign a byte
-        matches = text.str.extract_many(patterns, overlapping=True).explode().drop_nulls().unique()
-        return {self._places[match.encode("latin-1")] for match in matches}
+    def _candidates(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where a piece of a needle stands, and which."""
+        for offset in range(8):
+            count = (len(data) - offset) // 8
+            if count > 0:
+                windows = np.frombuffer(data, "<u8", count, offset)
+                (hits,) = self._hashed[_hash(windows)].nonzero()
+                hits = hits[np.isin(windows[hits], self._pieces)]
+                yield from zip((hits * 8 + offset).tolist(), windows[hits].tolist(), strict=True)
+
+
+def _hash(windows: np.ndarray) -> np.ndarray:
+    return (windows * _MIXER) >> np.uint64(64 - _HASHED_BITS)
 
 
 def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -192,91 +232,6 @@ def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield b"\0".join(waiting)
 
 
-def _decoded(path: Path) -> Iterator[bytes]:
-    """A file's bytes, and what they say."""
-    data = path.read_bytes()
-    yield data
-    if data[:16] == _SQLITE:
-        log = path.with_name(path.name + "-wal")
-        yield from _sqlite_values(data, log.read_bytes() if log.exists() else b"")
-    else:
-        yield from _said_by(data)
-
-
-def _said_by(data: bytes) -> Iterator[bytes]:
-    """What bytes say that are packed or escaped."""
-    if data[:4] == b"PAR1" == data[-4:]:
-        for batch in pq.ParquetFile(pa.BufferReader(data)).iter_batches():
-            for column in batch.columns:
-                yield from _arrow_values(column)
-    elif data[:4] == b"PK\x03\x04":
-        with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as pack:
-            for name in pack.namelist():
-                inner = pack.read(name)
-                yield inner
-                yield from _said_by(inner)
-    elif data[:2] == b"\x1f\x8b":
-        with suppress(OSError, EOFError, zlib.error):
-            inner = gzip.decompress(data)
-            yield inner
-            yield from _said_by(inner)
-    elif b"\\u" in data or b"\\/" in data:
-        yield from _spellings(data)
-
-
-def _spellings(data: bytes) -> Iterator[bytes]:
-    """Bytes as they are, unpacked, and with JSON's escapes undone."""
-    yield data
-    if data[:1] == b"x":  # a packed snapshot, as Dagster keeps of its jobs
-        with suppress(zlib.error):
-            yield zlib.decompress(data)
-    if b"\\" in data:
-        yield _ESCAPED.sub(lambda found: chr(int(found[1], 16)).encode("utf-8", "replace"), data.replace(b"\\/", b"/"))
-
-
-def _arrow_values(column: pa.Array) -> Iterator[bytes]:
-    while pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-        column = column.flatten()
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary
-    if pa.types.is_struct(column.type):
-        for inner in column.flatten():
-            yield from _arrow_values(inner)
-    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_binary(column.type):
-        for value in column.drop_null().unique().to_pylist():
-            yield value.encode() if isinstance(value, str) else value
-
-
-def _sqlite_values(data: bytes, log: bytes) -> Iterator[bytes]:
-    """Every text and blob of a SQLite file with its log played over it, without opening the file itself."""
-    with closing(sqlite3.connect(":memory:")) as con:
-        con.deserialize(_played(data, log))
-        with suppress(sqlite3.DatabaseError):  # damaged: its bytes were searched as they are
-            tables = con.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0").fetchall()
-            for (table,) in tables:
-                for row in con.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - the file's own names
-                    for value in row:
-                        if isinstance(value, (str, bytes)):
-                            yield from _spellings(_as_bytes(value))
-
-
-def _played(data: bytes, log: bytes) -> bytes:
-    """A SQLite file's image with the pages of its write-ahead log in place, marked as having no log."""
-    image = bytearray(data)
-    size = int.from_bytes(image[16:18], "big") or 1
-    size = 65536 if size == 1 else size
-    if len(log) >= _WAL_HEADER and struct.unpack(">I", log[:4])[0] in _WAL_MAGIC:
-        for start in range(_WAL_HEADER, len(log) - _WAL_FRAME - size + 1, _WAL_FRAME + size):
-            page = struct.unpack(">I", log[start : start + 4])[0]
-            if page:
-                image.extend(bytes(max(0, page * size - len(image))))
-                image[(page - 1) * size : page * size] = log[start + _WAL_FRAME : start + _WAL_FRAME + size]
-    image[18:20] = b"\x01\x01"
-    image[28:32] = (len(image) // size).to_bytes(4, "big")
-    image[92:96] = image[24:28]
-    return bytes(image)
-
-
 def _clear_sqlite(path: Path, finder: _Finder) -> None:
     """Delete the rows that hold a needle, and write the file anew."""
     with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as con:
@@ -287,7 +242,7 @@ def _clear_sqlite(path: Path, finder: _Finder) -> None:
             hit = [
                 (row[0],)
                 for row in rows
-                if finder.among(part for value in row[1:] for part in _spellings(_as_bytes(value)))
+                if finder.among(part for value in row[1:] for part in spellings(_as_bytes(value)))
             ]
             con.executemany(f'DELETE FROM "{table}" WHERE rowid = ?', hit)  # noqa: S608 - the file's own names
     vacuum(path)
@@ -304,9 +259,7 @@ def _kept_rows(path: Path, finder: _Finder) -> pa.Table | None:
     except (OSError, pa.ArrowException):
         return None
     rows = table.to_pylist()
-    kept = [
-        not finder.among(part for value in row.values() for part in _spellings(str(value).encode())) for row in rows
-    ]
+    kept = [not finder.among(part for value in row.values() for part in spellings(str(value).encode())) for row in rows]
     return table.filter(pa.array(kept, pa.bool_()))
 
 

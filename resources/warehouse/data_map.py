@@ -45,6 +45,18 @@ class Table:
     """SQL for the rows that stay whatever is erased."""
     emptied: tuple[str, ...] = ()
     """Where the account stays linked, its row stays, without these columns."""
+    words: tuple[str, ...] = ()
+    """Of tables of the tenant's own: columns whose words may be a customer's, who pays into an account as well."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns with words and numbers of people: looked for by content once they are erased."""
+        return (*(column for column in self.personal if column in _SAID), *self.words)
+
+    @property
+    def explains(self) -> bool:
+        """Whether a row in force here explains that a word of an erased one is found; answers are none of ours."""
+        return self.account is not None or (bool(self.texts) and not self.mentions)
 
     @property
     def holds_bank_data(self) -> bool:
@@ -117,6 +129,29 @@ _SETTLED = (
     "difference",
 )
 _SETTLED_BY = ("strategy", "status", "decided_at", "policy_hash", "pack_version", "trace_id", "decided_by")
+
+_SAID = {
+    "draft_id",
+    "holder",
+    "full_name",
+    "narration",
+    "description",
+    "counterparty",
+    "reference",
+    "refused_reference",
+    "tags",
+    "payload",
+    "buyer_name",
+    "document",
+    "fields",
+    "value",
+    "note",
+    "why",
+    "last_income_description",
+    "body",
+    "qr",
+}
+"""Columns that hold what people or banks wrote, and ids of drafts; the others: amounts, days, codes, hashes."""
 
 TABLES = (
     Table(
@@ -507,6 +542,7 @@ TABLES = (
             "points_minimum",
             "first_used_at",
         ),
+        words=("name", "content"),
     ),
     Table(
         "invoices",
@@ -528,6 +564,7 @@ TABLES = (
             "status",
             "imported_at",
         ),
+        words=("number", "customer_name", "customer_tin", "customer_email"),
     ),
     Table(
         "erasures",

@@ -17,8 +17,10 @@ import duckdb
 import polars as pl
 
 from resources.errors import WarehouseError
+from resources.warehouse import traces
 from resources.warehouse.accounts import Account
 from resources.warehouse.data_map import ERASABLE, Table
+from resources.warehouse.traces import Traces
 
 
 @dataclass(frozen=True)
@@ -88,20 +90,19 @@ def preview(con: duckdb.DuckDBPyConnection, scope: Scope) -> pl.DataFrame:
     return con.execute(" UNION ALL ".join(parts) + " ORDER BY ALL", _values(scope, " ".join(parts))).pl()
 
 
-def erase(con: duckdb.DuckDBPyConnection, request: Request, name: Callable[[list[str]], None]) -> dict[str, int]:
+def erase(con: duckdb.DuckDBPyConnection, request: Request, name: Callable[[Traces], None]) -> dict[str, int]:
     """Delete everything in scope, and record the erasure as begun, within the open transaction.
 
     Args:
         con: in a transaction that nothing else has written to.
         request: what to erase.
-        name: is told the ids of the erased lines before anything is deleted, so that they can be looked for afterwards.
+        name: is told what the erased rows can be known by before anything is deleted, so that it can be looked for.
 
     Returns:
         How many rows went, by table; empty where there is nothing to erase, and then nothing is written.
     """
     _name_lines(con, request.scope)
-    rows = con.execute("SELECT DISTINCT transaction_id FROM erasing_lines").fetchall()
-    name([transaction_id for (transaction_id,) in rows])
+    name(traces.gather(con, _deletions(request.scope), _known(request.scope)))
     _remember(con, request)
     _remember_settled(con, request)
     counts = {table.name: _delete(con, table, where, request.scope) for table, where in _deletions(request.scope)}
@@ -175,26 +176,13 @@ def rows_left(con: duckdb.DuckDBPyConnection, scope: Scope, lines: Sequence[str]
     """The tables in which what was erased stands, in words; what came in since of a linked account is none of it."""
     _name_lines(con, scope)
     con.register("erased_names", pl.DataFrame({"name": lines}, {"name": pl.String()}))
-    left = []
-    for table, where in _deletions(scope):
-        since = "" if scope.account_id is None else f" AND {_not_since(table)}"
-        if count := _count(con, f"SELECT count(*) FROM {table.name} WHERE {where}{since}", scope):  # noqa: S608
-            left.append(f"{count} rows of {table.name}")
+    counts = " UNION ALL ".join(
+        _LEFT.format(table=table.name, where=where, since="TRUE" if scope.account_id is None else _not_since(table))
+        for table, where in _deletions(scope)
+    )
+    rows = con.execute(counts, _values(scope, counts)).fetchall()
     con.unregister("erased_names")
-    return left
-
-
-def still_named(con: duckdb.DuckDBPyConnection, names: Sequence[str], *, in_part: bool) -> set[str]:
-    """Those of some ids that an account or a line in force has, or has as part of its own id."""
-    con.register("sought_names", pl.DataFrame({"name": names}, {"name": pl.String()}))
-    known: set[str] = set()
-    for statement in _NAMED:
-        known |= {name for (name,) in con.execute(statement).fetchall()}
-    if in_part and 0 < len(set(names) - known) <= _SUBSTRINGS_SOUGHT:
-        for statement in _PART_OF_NAME:
-            known |= {name for (name,) in con.execute(statement).fetchall()}
-    con.unregister("sought_names")
-    return known
+    return [f"{count} rows of {table}" for table, count in rows if count]
 
 
 def admitted(
@@ -297,10 +285,13 @@ def _digest(key: bytes, *parts: str) -> str:
 
 
 def _name_lines(con: duckdb.DuckDBPyConnection, scope: Scope) -> None:
-    """Gather the lines in scope in `erasing_lines`: the snapshot that everything that follows goes by."""
+    """Gather the lines in scope in `erasing_lines`, and by what answers may mention them in `erasing_names`.
+
+    This is the snapshot that everything that follows goes by.
+    """
     where = "account_id = $account" if scope.account_id is not None else "day < $before"
-    statement = _LINES.format(where=where)
-    con.execute(statement, _values(scope, statement))
+    for statement in (_LINES.format(where=where), _NAMES.format(where=where)):
+        con.execute(statement, _values(scope, statement))
 
 
 def _remember(con: duckdb.DuckDBPyConnection, request: Request) -> None:
@@ -368,9 +359,10 @@ def _stays(table: Table) -> str:
 
 
 def _condition(table: Table, scope: Scope) -> str | None:
+    if table.mentions:
+        whole = f"{table.day} < $before" if scope.account_id is None else f"contains({table.mentions}, $account)"
+        return f"({whole} OR {_MENTIONED.format(text=table.mentions, table=table.name)})"
     if scope.account_id is not None:
-        if table.mentions:
-            return f"contains({table.mentions}, $account)"
         return f"{table.account} = $account"
     if table.day:
         return f"{table.day} < $before"
@@ -402,9 +394,12 @@ def _count(con: duckdb.DuckDBPyConnection, statement: str, scope: Scope) -> int:
     return int(row[0]) if row else 0
 
 
+def _known(scope: Scope) -> dict[str, object]:
+    return {"account": scope.account_id, "before": scope.before}
+
+
 def _values(scope: Scope, statement: str) -> dict[str, object]:
-    values: dict[str, object] = {"account": scope.account_id, "before": scope.before}
-    return {name: value for name, value in values.items() if f"${name}" in statement}
+    return {name: value for name, value in _known(scope).items() if f"${name}" in statement}
 
 
 def _tenant(con: duckdb.DuckDBPyConnection) -> tuple[str | None, str | None]:
@@ -427,22 +422,6 @@ def _shape(con: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
 
 
 _UTC = pl.Datetime("us", "UTC")
-_SUBSTRINGS_SOUGHT = 200
-_ID_COLUMNS = [
-    (table.name, column)
-    for table in ERASABLE
-    for column in ("account_id", "transaction_id")
-    if column in {*table.personal, *table.others}
-]
-_NAMED = [
-    f"SELECT name FROM sought_names SEMI JOIN {table} AS t ON t.{column} = name"  # noqa: S608 - the map's own names
-    for table, column in _ID_COLUMNS
-]
-_PART_OF_NAME = [
-    f"""SELECT name FROM sought_names
-    SEMI JOIN (SELECT DISTINCT {column} AS id FROM {table}) AS t ON contains(t.id, name)"""  # noqa: S608 - as above
-    for table, column in _ID_COLUMNS
-]
 _SETTLED = """
 SELECT s.organization_id, s.environment, s.invoice_id, s.account_id,
     CAST(sum(s.allocated + coalesce(s.deducted, 0)) AS BIGINT) AS amount
@@ -460,11 +439,21 @@ _ERASED_SINCE = """
 SELECT DISTINCT h.place FROM hashed_rows AS h JOIN erased_lines AS e USING (account_hash, line_hash)
 WHERE h.linked_at IS NULL OR e.erased_at >= h.linked_at
 """
+_MENTIONED = r"""{text} IN (
+    SELECT told
+    FROM (SELECT {text} AS told, unnest(regexp_extract_all({text}, '"((?:[^"\\]|\\.)*)"', 1)) AS name FROM {table})
+    WHERE name IN (SELECT name FROM erasing_names)
+)"""
 _LINES = """
 CREATE OR REPLACE TEMP TABLE erasing_lines AS
 SELECT organization_id, environment, account_id, transaction_id FROM transactions WHERE {where}
 """
+_NAMES = """
+CREATE OR REPLACE TEMP TABLE erasing_names AS
+SELECT transaction_id AS name FROM erasing_lines UNION SELECT draft_id FROM drafts WHERE {where}
+"""
 _PAYLOADS = "SELECT DISTINCT account_id, payload_hash FROM quarantine WHERE {where}"
+_LEFT = """SELECT '{table}' AS "table", count(*) AS rows FROM {table} WHERE {where} AND {since}"""
 _NAIRA = (
     "CAST(sum(amount) FILTER (coalesce(currency, "
     "(SELECT a.currency FROM accounts AS a WHERE a.account_id = gone.account_id), 'NGN') = 'NGN') AS BIGINT)"

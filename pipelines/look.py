@@ -1,0 +1,136 @@
+"""The proof of an erasure: files beside the warehouse are cleared of what was erased, then it is looked for everywhere.
+
+Looked for are the ids of lines, the account's, and parts of the texts that stood in the rows, in every byte below the
+home and in the warehouse's own files, decoded (`resources/remnants.py`); in SQL, the rows themselves. What a row in
+force says as well (another account's equal narration, a signed invoice, the tenant's own books) is no remnant. It holds
+the order of these steps; nothing here deletes a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from resources import erasure_home, remnants
+from resources.errors import WarehouseError
+from resources.remnants import Found, Task
+from resources.settings import Settings
+from resources.warehouse import erasures, traces
+from resources.warehouse.connection import Warehouse
+from resources.warehouse.erasures import Scope
+from resources.warehouse.traces import SHORTEST_ID, Traces
+from rules.transactions import LAGOS
+
+DECODED_BYTES = 64 << 20
+"""Up to so many bytes of data files, all are decoded; beyond, those written since: SQL says what the others hold."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """The look after one erasure."""
+
+    warehouse: Warehouse
+    settings: Settings
+    scope: Scope
+    known: Traces
+    since: Path
+    """A file last written before anything was deleted: files of the lake that are older were not touched."""
+
+    def clear_and_look(self) -> list[str]:
+        """Clear the files beside the warehouse, then look everywhere; where something is left, in words.
+
+        Raises:
+            WarehouseError: it could not be looked for; the next purge does.
+        """
+        if self.scope.before is not None:
+            _remove_older(self.settings.landing, self.scope.before)
+        with self.warehouse.read() as con:
+            left = erasures.rows_left(con, self.scope, self.known.lines)
+        try:
+            sought = self.sought()
+            found = self.found(sought)
+            for each in found:
+                if each.needles and self._is_clearable(Path(each.path)):
+                    self._apart(Task([], [sought[place] for place in each.needles], clear=[each.path]))
+            return [*left, *(self._told(each) for each in (self.found(sought) if found else []))]
+        except OSError as error:
+            message = f"what was erased could not be looked for: {error}. Do the same again."
+            raise WarehouseError(message) from error
+
+    def sought(self) -> list[str]:
+        """What to look for byte by byte: ids of lines, parts of texts, and an account of which no row stays."""
+        account = self.scope.account_id
+        gone = []
+        if account is not None and len(account) >= SHORTEST_ID:
+            with self.warehouse.read() as con:
+                gone = [] if traces.stays(con, account) else [account]
+        return list(dict.fromkeys([*gone, *self.known.ids(), *self.known.texts]))
+
+    def found(self, sought: Sequence[str]) -> list[Found]:
+        """Where something is found that no row in force explains, and what cannot be read.
+
+        Raises:
+            OSError: it could not be looked for.
+        """
+        if not sought:
+            return []
+        places, left_out = ([str(each) for each in paths] for paths in (self._places(), self._left_out()))
+        found = self._apart(Task(places, list(sought), left_out))
+        names = sorted({sought[place] for each in found for place in each.needles})
+        with self.warehouse.read() as con:
+            known = traces.explained(con, names)
+        unknown = [
+            Found(each.path, [place for place in each.needles if sought[place] not in known], each.unreadable)
+            for each in found
+        ]
+        return [each for each in unknown if each.needles or each.unreadable]
+
+    def _apart(self, task: Task) -> list[Found]:
+        return remnants.run_apart(task, self.settings.kobosift_home / "tmp")
+
+    def _places(self) -> Iterator[Path]:
+        yield self.settings.kobosift_home
+        if catalog := self.warehouse.catalog_file:
+            yield catalog
+            yield catalog.with_name(catalog.name + "-wal")
+        if folder := self.warehouse.data_folder:
+            began = self.since.stat().st_mtime
+            yield from (
+                (path for path in _data_files(folder) if path.stat().st_mtime >= began)
+                if _is_large(folder)
+                else [folder]
+            )
+
+    def _left_out(self) -> Iterator[Path]:
+        yield erasure_home.erasure_folder(self.settings.kobosift_home)
+        if (folder := self.warehouse.data_folder) and _is_large(folder):
+            yield folder
+
+    def _is_clearable(self, path: Path) -> bool:
+        """Whether a file is one that lies beside the warehouse, and not part of it."""
+        kept = [each for each in (self.warehouse.catalog_file, self.warehouse.data_folder) if each]
+        return not any(path == each or each in path.parents or path.name.startswith(f"{each.name}-") for each in kept)
+
+    def _told(self, found: Found) -> str:
+        """A place as a person finds it."""
+        path, home = Path(found.path), self.settings.kobosift_home
+        place = str(path.relative_to(home)) if home in path.parents else found.path
+        return place if found.needles else f"{place} (it is damaged, and cannot be read: mend or remove it)"
+
+
+def _data_files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.parquet"))
+
+
+def _is_large(folder: Path) -> bool:
+    return sum(path.stat().st_size for path in _data_files(folder)) > DECODED_BYTES
+
+
+def _remove_older(landing: Path, before: date) -> None:
+    """Remove landed files that came before a day."""
+    for path in landing.rglob("*"):
+        if path.is_file() and datetime.fromtimestamp(path.stat().st_mtime, ZoneInfo(LAGOS)).date() < before:
+            path.unlink(missing_ok=True)
