@@ -55,7 +55,8 @@ def copy(
     from resources.warehouse.copying import copy_warehouse
 
     here = load_settings()
-    old = _elsewhere(here, "from", source, from_data) if source or from_data else here
+    there = here.model_copy(update={"kobosift_encrypted": False})  # it may be or not: what the new one is counts
+    old = _elsewhere(there, "from", source, from_data) if source or from_data else there
     new = _elsewhere(here, "to", to, to_data)
     if old.catalog == new.catalog:
         message = "--from and --to are the same catalogue: name another one to copy into"

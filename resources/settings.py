@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     # A PostgreSQL catalogue's address may hold a password.
     kobosift_catalog: SecretStr | None = Field(default=None, description="sqlite:PATH or postgres:CONNECTION")
     kobosift_data: str | None = Field(default=None, description="a folder or s3://bucket/prefix")
+    kobosift_encrypted: bool = Field(default=False, description="true or false")
     kobosift_policy: Path | None = Field(default=None, description="the path of a policy file")
     # An address that takes alerts may hold a key.
     kobosift_alert_url: SecretStr | None = Field(default=None, description="a web address that takes alerts")

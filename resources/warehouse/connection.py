@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from resources.errors import WarehouseError
 from resources.settings import Settings
-from resources.warehouse.engine import CATALOG, attach, clear_spilled, open_engine, seal
+from resources.warehouse.engine import CATALOG, attach, clear_spilled, load_cryptography, open_engine, seal
 from resources.warehouse.failures import busy, collided, environmental, readable
 from resources.warehouse.gate import Gate
 
@@ -44,7 +44,7 @@ stamina.instrumentation.set_on_retry_hooks([])
 class Warehouse:
     """A DuckLake: Parquet files in a folder or bucket, under a transactional catalogue."""
 
-    def __init__(self, catalog: str, data: str, home: Path, *, narrow: bool = False) -> None:
+    def __init__(self, catalog: str, data: str, home: Path, *, narrow: bool = False, encrypted: bool = False) -> None:
         """Name the places; nothing is opened before the first read or write.
 
         Args:
@@ -52,10 +52,12 @@ class Warehouse:
             data: a folder's path or an `s3://` address.
             home: the folder for rows that do not fit into memory.
             narrow: use one thread until `widen`: many statements on few rows take half the time so.
+            encrypted: whether data files are to be encrypted: where the warehouse is made, and it must have been so.
 
         """
         self._kind, _, self._place = catalog.partition(":")
         self._data = data
+        self._encrypted = encrypted
         self.home = home
         self._spill = home / "tmp"
         self._gate = Gate(Path(self._place)) if self._kind == "sqlite" else None
@@ -67,6 +69,16 @@ class Warehouse:
     def catalog_file(self) -> Path | None:
         """The catalogue, where it is a file; nothing in this process may open it (`engine.py`)."""
         return Path(self._place) if self._kind == "sqlite" else None
+
+    @property
+    def catalog_server(self) -> str | None:
+        """The connection of the catalogue, where it is on a server; it may hold a password."""
+        return self._place if self._kind == "postgres" else None
+
+    @property
+    def data_address(self) -> str | None:
+        """The address of the data files, where they are in a bucket."""
+        return self._data if self._data.startswith("s3://") else None
 
     @property
     def data_folder(self) -> Path | None:
@@ -304,7 +316,7 @@ class Warehouse:
 
     def _attached(self, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
         try:
-            con = open_engine(self._kind, self._data, self._spill, narrow=self._narrow)
+            con = open_engine(self._kind, self._data, self._spill, narrow=self._narrow, encrypted=self._encrypted)
         except OSError as error:
             raise _no_place(self._spill, error) from error
         try:
@@ -313,6 +325,7 @@ class Warehouse:
             ):
                 with attempt:
                     self._attach(con, read_only)
+            load_cryptography(con)
         except duckdb.Error as error:
             con.close()
             raise readable(error) from error
@@ -321,12 +334,15 @@ class Warehouse:
     def _attach(self, con: duckdb.DuckDBPyConnection, read_only: bool) -> None:
         """Attach the catalogue, whose files may have been moved with their home since it was made."""
         try:
-            con.execute(attach(self._kind, self._place, self._data, read_only=read_only))
+            con.execute(self._attachment(read_only=read_only))
         except duckdb.Error as error:
             before = _OTHER_PLACE.search(str(error))
             if not before or Path(before[1]).exists() or not Path(self._data).is_dir():
                 raise
-            con.execute(attach(self._kind, self._place, self._data, moved=True, read_only=read_only))
+            con.execute(self._attachment(read_only=read_only, moved=True))
+
+    def _attachment(self, *, read_only: bool, moved: bool = False) -> str:
+        return attach(self._kind, self._place, self._data, moved=moved, read_only=read_only, encrypted=self._encrypted)
 
     def _is_made(self) -> bool:
         path = Path(self._place)
@@ -374,7 +390,8 @@ def open_warehouse(settings: Settings, *, narrow: bool = False) -> Warehouse:
     """
     _make(settings.kobosift_home)
     clear_spilled(settings.kobosift_home / "tmp")
-    warehouse = Warehouse(settings.catalog, settings.data, settings.kobosift_home, narrow=narrow)
+    places = (settings.catalog, settings.data, settings.kobosift_home)
+    warehouse = Warehouse(*places, narrow=narrow, encrypted=settings.kobosift_encrypted)
     warehouse.migrate()
     return warehouse
 

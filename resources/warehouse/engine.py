@@ -32,6 +32,9 @@ BUSY_MILLISECONDS = 10_000
 _MOST_MEMORY = 2 * 2**30
 _UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _SPILLED_FOR_SECONDS = 24 * 3600
+_ENCRYPTS = "httpfs"
+"""The extension that reaches buckets also brings the cryptography that DuckDB writes encrypted files with."""
+_ENCRYPTED = f"SELECT value FROM ducklake_options('{CATALOG}') WHERE option_name = 'encrypted'"  # noqa: S608
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -39,7 +42,9 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-def open_engine(kind: str, data: str, spill: Path, *, narrow: bool = False) -> duckdb.DuckDBPyConnection:
+def open_engine(
+    kind: str, data: str, spill: Path, *, narrow: bool = False, encrypted: bool = False
+) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB instance with the extensions that the catalogue and the data need.
 
     Args:
@@ -47,6 +52,7 @@ def open_engine(kind: str, data: str, spill: Path, *, narrow: bool = False) -> d
         data: a folder's path or an `s3://` address.
         spill: the folder below which rows that do not fit into memory go; made if it is missing.
         narrow: use one thread for now.
+        encrypted: whether data files are to be encrypted.
 
     Raises:
         OSError: that folder cannot be made.
@@ -62,9 +68,9 @@ def open_engine(kind: str, data: str, spill: Path, *, narrow: bool = False) -> d
     for name in [
         "ducklake",
         "sqlite_scanner" if kind == "sqlite" else "postgres_scanner",
-        *(["httpfs"] if far else []),
+        *([_ENCRYPTS] if far or encrypted else []),
     ]:
-        con.execute(f"LOAD {quoted(str(_extension(name)))}")
+        _load(con, name)
     con.execute("SET GLOBAL TimeZone = 'UTC'")
     con.execute("SET GLOBAL ducklake_default_data_inlining_row_limit = 0")
     con.execute("SET GLOBAL ducklake_max_retry_count = 0")  # a commit that collides is done again whole: connection.py
@@ -74,7 +80,9 @@ def open_engine(kind: str, data: str, spill: Path, *, narrow: bool = False) -> d
     return con
 
 
-def attach(kind: str, place: str, data: str, *, moved: bool = False, read_only: bool = False) -> str:
+def attach(
+    kind: str, place: str, data: str, *, moved: bool = False, read_only: bool = False, encrypted: bool = False
+) -> str:
     """Write the statement that attaches the catalogue.
 
     Args:
@@ -83,6 +91,7 @@ def attach(kind: str, place: str, data: str, *, moved: bool = False, read_only: 
         data: the folder or address of the files.
         moved: the files are no longer where the catalogue last had them.
         read_only: nothing can be written through it.
+        encrypted: where the catalogue is made by it, its data files are encrypted; one that is there must be so.
 
     """
     options = [f"DATA_PATH {quoted(data.rstrip('/') + '/')}"]
@@ -90,8 +99,15 @@ def attach(kind: str, place: str, data: str, *, moved: bool = False, read_only: 
         options.append(f"META_BUSY_TIMEOUT {BUSY_MILLISECONDS}")
         if not read_only:
             options.append("META_JOURNAL_MODE 'WAL'")  # readers and a writer do not wait for each other
-    options += [name for name, wanted in (("OVERRIDE_DATA_PATH", moved), ("READ_ONLY", read_only)) if wanted]
+    flags = {"OVERRIDE_DATA_PATH": moved, "READ_ONLY": read_only, "ENCRYPTED": encrypted}
+    options += [name for name, wanted in flags.items() if wanted]
     return f"ATTACH {quoted(f'ducklake:{kind}:{place}')} AS {CATALOG} ({', '.join(options)})"
+
+
+def load_cryptography(con: duckdb.DuckDBPyConnection) -> None:
+    """Load what encrypted data files are written with, where the attached catalogue says that its own are."""
+    if con.execute(_ENCRYPTED).fetchall() == [("true",)]:  # to its end: else the transaction would stay open
+        _load(con, _ENCRYPTS)
 
 
 def seal(con: duckdb.DuckDBPyConnection, data: str) -> None:
@@ -117,6 +133,10 @@ def clear_spilled(spill: Path) -> None:
 def quoted(text: str) -> str:
     """Write a text as an SQL literal, for statements that take no parameters."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _load(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    con.execute(f"LOAD {quoted(str(_extension(name)))}")
 
 
 def _machine() -> str:
