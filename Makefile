@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SERVERS := .servers/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-dagster check dev bench lock pictures clean
+.PHONY: help setup demo test test-dagster test-scale check dev bench lock pictures clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -27,6 +28,15 @@ test: setup ## Run the tests
 
 test-dagster: setup ## Run the tests on a real Dagster page and daemon
 	KOBOSIFT_TEST_DAGSTER=1 $(BIN)/python -m pytest tests/pipelines/test_dagster_dev.py
+
+test-scale: setup $(SERVERS) ## Run the tests on a real PostgreSQL and S3 endpoint, installing what is missing
+	@ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql)
+	KOBOSIFT_TEST_SCALE=1 $(BIN)/python -m pytest tests/scale
+
+$(SERVERS): # an S3 endpoint to test against, apart from what the project itself needs
+	$(PYTHON) -m venv .servers
+	.servers/bin/python -m pip install --quiet --disable-pip-version-check 'moto[s3,server]==5.2.5'
+	@touch $@
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -50,4 +60,4 @@ pictures: setup ## Draw the README picture from the demo
 	$(BIN)/python docs/pictures/draw.py
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .kobosift .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info build
+	rm -rf $(VENV) .servers .kobosift .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info build

@@ -8,24 +8,30 @@ the order of these steps; nothing here deletes a row.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import duckdb
 
 from resources import erasure_home, remnants
 from resources.errors import WarehouseError
 from resources.remnants import Found, Task
 from resources.settings import Settings
-from resources.warehouse import erasures, traces
+from resources.warehouse import erasures, far, traces
 from resources.warehouse.connection import Warehouse
 from resources.warehouse.erasures import Scope
+from resources.warehouse.failures import readable
 from resources.warehouse.traces import SHORTEST_ID, Traces
 from rules.transactions import LAGOS
 
 DECODED_BYTES = 64 << 20
 """Up to so many bytes of data files, all are decoded; beyond, those written since: SQL says what the others hold."""
+_CLOCKS_APART = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,8 @@ class Look:
         if not sought:
             return []
         places, left_out = ([str(each) for each in paths] for paths in (self._places(), self._left_out()))
-        found = self._apart(Task(places, list(sought), left_out))
+        with self._brought():
+            found = self._apart(Task(places, list(sought), left_out))
         names = sorted({sought[place] for each in found for place in each.needles})
         with self.warehouse.read() as con:
             known = traces.explained(con, names)
@@ -87,6 +94,31 @@ class Look:
             for each in found
         ]
         return [each for each in unknown if each.needles or each.unreadable]
+
+    @contextmanager
+    def _brought(self) -> Iterator[None]:
+        """Keep below the home, while it is looked for, what of the warehouse is on other machines.
+
+        Raises:
+            WarehouseError: it cannot be read.
+        """
+        shutil.rmtree(self._from_afar, ignore_errors=True)
+        try:
+            if server := self.warehouse.catalog_server:
+                far.bring_catalogue(server, self._from_afar / "catalogue", self.warehouse.home / "tmp")
+            if address := self.warehouse.data_address:
+                with self.warehouse.read() as con:
+                    began = datetime.fromtimestamp(self.since.stat().st_mtime, UTC) - _CLOCKS_APART
+                    far.bring_objects(con, address, self._from_afar / "objects", most=DECODED_BYTES, since=began)
+            yield
+        except duckdb.Error as error:
+            raise readable(error) from error
+        finally:
+            shutil.rmtree(self._from_afar, ignore_errors=True)
+
+    @property
+    def _from_afar(self) -> Path:
+        return self.settings.kobosift_home / "tmp" / "from-afar"
 
     def _apart(self, task: Task) -> list[Found]:
         return remnants.run_apart(task, self.settings.kobosift_home / "tmp")
@@ -111,13 +143,16 @@ class Look:
 
     def _is_clearable(self, path: Path) -> bool:
         """Whether a file is one that lies beside the warehouse, and not part of it."""
-        kept = [each for each in (self.warehouse.catalog_file, self.warehouse.data_folder) if each]
+        places = (self.warehouse.catalog_file, self.warehouse.data_folder, self._from_afar)
+        kept = [each for each in places if each]
         return not any(path == each or each in path.parents or path.name.startswith(f"{each.name}-") for each in kept)
 
     def _told(self, found: Found) -> str:
         """A place as a person finds it."""
         path, home = Path(found.path), self.settings.kobosift_home
         place = str(path.relative_to(home)) if home in path.parents else found.path
+        if self._from_afar in path.parents:
+            place = f"{path.relative_to(self._from_afar)} of the warehouse"
         return place if found.needles else f"{place} (it is damaged, and cannot be read: mend or remove it)"
 
 

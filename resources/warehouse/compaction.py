@@ -12,6 +12,7 @@ import duckdb
 
 from resources import remnants
 from resources.errors import WarehouseError
+from resources.warehouse import far
 from resources.warehouse.connection import Warehouse
 from resources.warehouse.engine import CATALOG
 
@@ -46,16 +47,23 @@ def make_physical(warehouse: Warehouse) -> list[str]:
     with warehouse.maintaining(alone=False) as con:
         con.execute(_REWRITE)
     with warehouse.maintaining(alone=True) as con:
-        for step in STEPS:
+        shared = warehouse.catalog_server is not None
+        for step in SHARED_STEPS if shared else STEPS:
             con.execute(step)
         _narrow_statistics(con)
         _vacuum(warehouse)
-        return left_behind(con)  # before anybody else writes: what they mark as deleted is their own
+        return left_behind(con, shared=shared)  # before anybody else writes: what they mark as deleted is their own
 
 
-def left_behind(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """What could still hold deleted rows, in words; empty where nothing does."""
-    orphans = con.execute(f"{_SWEEP.removesuffix(')')}, dry_run => true)").fetchall()
+def left_behind(con: duckdb.DuckDBPyConnection, *, shared: bool = False) -> list[str]:
+    """What could still hold deleted rows, in words; empty where nothing does.
+
+    Args:
+        con: to the lake.
+        shared: whether others may be writing: their files are of no table before they commit.
+    """
+    sweep = _SWEEP_OLD if shared else _SWEEP
+    orphans = con.execute(f"{sweep.removesuffix(')')}, dry_run => true)").fetchall()
     row = con.execute(_OLD).fetchone() or (0, 0)
     told = {"files of no table": len(orphans), "files with rows marked as deleted": row[0], "files to delete": row[1]}
     return [f"{count} {what}" for what, count in told.items() if count]
@@ -77,7 +85,8 @@ def _narrow_statistics(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _vacuum(warehouse: Warehouse) -> None:
-    if warehouse.catalog_file is None:
+    if warehouse.catalog_server is not None:
+        _vacuum_server(warehouse.catalog_server, warehouse)
         return
     try:
         task = remnants.Task(roots=[], needles=[], vacuum=str(warehouse.catalog_file))
@@ -90,6 +99,18 @@ def _vacuum(warehouse: Warehouse) -> None:
         raise WarehouseError(message) from error
 
 
+def _vacuum_server(place: str, warehouse: Warehouse) -> None:
+    try:
+        far.vacuum(place, warehouse.home / "tmp")
+    except duckdb.Error as error:
+        message = (
+            "the catalogue in PostgreSQL could not be written anew (VACUUM FULL), so deleted rows may still be in its "
+            "files. See that its user owns the lake's tables and that nobody keeps a transaction open, then do the "
+            "same again."
+        )
+        raise WarehouseError(message) from error
+
+
 _FLUSH = f"CALL ducklake_flush_inlined_data('{CATALOG}')"
 _REWRITE = f"CALL ducklake_rewrite_data_files('{CATALOG}', delete_threshold => 0)"
 _EXPIRE = f"CALL ducklake_expire_snapshots('{CATALOG}', older_than => now())"
@@ -97,6 +118,9 @@ _CLEAN = f"CALL ducklake_cleanup_old_files('{CATALOG}', cleanup_all => true)"
 _SWEEP = f"CALL ducklake_delete_orphaned_files('{CATALOG}', cleanup_all => true)"
 STEPS = (_FLUSH, _REWRITE, _EXPIRE, _CLEAN, _SWEEP)
 """The lake's own part, in order."""
+_SWEEP_OLD = f"CALL ducklake_delete_orphaned_files('{CATALOG}', older_than => now() - INTERVAL 1 DAY)"
+SHARED_STEPS = (_FLUSH, _REWRITE, _EXPIRE, _CLEAN, _SWEEP_OLD)
+"""The same where other machines may be writing: a young file of no table may be about to be committed."""
 _OLD = f"""
 SELECT
     (SELECT count(*) FROM {_META}.ducklake_delete_file),
