@@ -102,17 +102,20 @@ def erase(con: duckdb.DuckDBPyConnection, request: Request, name: Callable[[Trac
         How many rows went, by table; empty where there is nothing to erase, and then nothing is written.
     """
     _name_lines(con, request.scope)
-    name(traces.gather(con, _deletions(request.scope), _known(request.scope)))
+    there = _counted(con, request.scope)
+    if not there:
+        return {}
+    going = [(table, where) for table, where in _deletions(request.scope) if table.name in there or table.follows]
+    name(traces.gather(con, going, _known(request.scope)))
     _remember(con, request)
     _remember_settled(con, request)
-    counts = {table.name: _delete(con, table, where, request.scope) for table, where in _deletions(request.scope)}
+    counts = {table.name: _delete(con, table, where, request.scope) for table, where in going}
     counts = {table: count for table, count in counts.items() if count}
-    if counts:
-        con.execute(
-            "INSERT INTO erasures (erasure_id, organization_id, environment, scope, requested_at, counts)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [request.erasure_id, *_tenant(con), request.told, request.requested_at, json.dumps(counts)],
-        )
+    con.execute(
+        "INSERT INTO erasures (erasure_id, organization_id, environment, scope, requested_at, counts)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [request.erasure_id, *_tenant(con), request.told, request.requested_at, json.dumps(counts)],
+    )
     return counts
 
 
@@ -176,13 +179,9 @@ def rows_left(con: duckdb.DuckDBPyConnection, scope: Scope, lines: Sequence[str]
     """The tables in which what was erased stands, in words; what came in since of a linked account is none of it."""
     _name_lines(con, scope)
     con.register("erased_names", pl.DataFrame({"name": lines}, {"name": pl.String()}))
-    counts = " UNION ALL ".join(
-        _LEFT.format(table=table.name, where=where, since="TRUE" if scope.account_id is None else _not_since(table))
-        for table, where in _deletions(scope)
-    )
-    rows = con.execute(counts, _values(scope, counts)).fetchall()
+    left = _counted(con, scope, None if scope.account_id is None else _not_since)
     con.unregister("erased_names")
-    return [f"{count} rows of {table}" for table, count in rows if count]
+    return [f"{count} rows of {table}" for table, count in left.items()]
 
 
 def admitted(
@@ -371,6 +370,17 @@ def _condition(table: Table, scope: Scope) -> str | None:
     return table.follows
 
 
+def _counted(
+    con: duckdb.DuckDBPyConnection, scope: Scope, narrowed: Callable[[Table], str] | None = None
+) -> dict[str, int]:
+    """How many rows each table has in scope; those that have none are left out."""
+    counts = " UNION ALL ".join(
+        _COUNT.format(table=table.name, where=where, narrowed=narrowed(table) if narrowed else "TRUE")
+        for table, where in _deletions(scope)
+    )
+    return {table: count for table, count in con.execute(counts, _values(scope, counts)).fetchall() if count}
+
+
 def _not_since(table: Table) -> str:
     """What tells rows that were erased from those that came in afterwards."""
     if table.account is None:
@@ -453,7 +463,7 @@ CREATE OR REPLACE TEMP TABLE erasing_names AS
 SELECT transaction_id AS name FROM erasing_lines UNION SELECT draft_id FROM drafts WHERE {where}
 """
 _PAYLOADS = "SELECT DISTINCT account_id, payload_hash FROM quarantine WHERE {where}"
-_LEFT = """SELECT '{table}' AS "table", count(*) AS rows FROM {table} WHERE {where} AND {since}"""
+_COUNT = """SELECT '{table}' AS "table", count(*) AS rows FROM {table} WHERE {where} AND {narrowed}"""
 _NAIRA = (
     "CAST(sum(amount) FILTER (coalesce(currency, "
     "(SELECT a.currency FROM accounts AS a WHERE a.account_id = gone.account_id), 'NGN') = 'NGN') AS BIGINT)"

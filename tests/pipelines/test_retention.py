@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import random
 import shutil
 import signal
 import sqlite3
@@ -407,6 +409,90 @@ def test_an_erasure_that_is_killed_at_any_step_is_finished_by_the_next_purge(hom
     assert list((home.folder / "erasure" / "pending").iterdir()) == []
     assert home.count("SELECT count(*) FROM erasures WHERE proved") == home.count("SELECT count(*) FROM erasures") == 1
     assert home.sync(GOING, ROWS[GOING]) == 0
+
+
+KILLS = int(os.environ.get("KOBOSIFT_TEST_ERASE_KILLS", "2"))
+SEED = int(os.environ.get("KOBOSIFT_TEST_KILLS_SEED", "20260302"))
+MOST_STATEMENTS = 75
+"""An erasure takes some more than so many: a kill at one of them comes before its end."""
+KILLED_SOMEWHERE = """
+    import os, signal, sys, threading
+    from datetime import datetime
+    from pipelines.retention import erase_account
+    from resources.clock import FixedClock
+    from resources.settings import Settings
+    from resources.warehouse.connection import Warehouse
+    account, moment, turn, delay = sys.stdin.read().split()
+    waiting = [int(turn)]
+
+    class Counted:
+        def __init__(self, con):
+            self.con = con
+
+        def execute(self, *statement):
+            waiting[0] -= 1
+            if waiting[0] == 0:
+                threading.Timer(float(delay), os.kill, (os.getpid(), signal.SIGKILL)).start()
+            return self.con.execute(*statement)
+
+        def __getattr__(self, name):
+            return getattr(self.con, name)
+
+    opened = Warehouse._cursor
+    Warehouse._cursor = lambda self, **how: Counted(opened(self, **how))
+    settings = Settings(kobosift_home=home)
+    erase_account(warehouse, settings, FixedClock(datetime.fromisoformat(moment)), account, run_id="killed")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(KILLS))
+def test_an_erasure_that_is_killed_at_any_moment_is_proved_by_a_second_run(home: Home, number: int) -> None:
+    pick = random.Random(SEED + number)
+    turn, delay = pick.randrange(1, MOST_STATEMENTS), pick.uniform(0, 0.03)  # within a statement, or a little later
+    home.warehouse.close()
+    with Process(home.folder, KILLED_SOMEWHERE) as child:
+        assert child.told(f"{GOING} {NOW.isoformat()} {turn} {delay}") == -signal.SIGKILL
+    done = home.erase()
+    assert all(each.proved for each in done), done
+    assert unsigned_canaries(home) == []
+    assert list((home.folder / "erasure" / "pending").iterdir()) == []
+    assert home.count("SELECT count(*) FROM audit.outcomes") == len(DAYS)
+    assert home.count("SELECT count(*) FROM erasures WHERE proved") == home.count("SELECT count(*) FROM erasures") == 1
+    assert home.sync(GOING, ROWS[GOING]) == 0
+
+
+YEAR_STEP = int(os.environ.get("KOBOSIFT_TEST_YEAR_STEP", "75"))
+"""Days from one purge of the simulated year to the next; 1 is every night of it, as a schedule runs."""
+
+
+@pytest.mark.slow
+def test_over_a_year_storage_follows_the_window(tmp_path: Path) -> None:
+    """Two accounts get a line a day; what is kept for 30 days takes no more room at the end than at the beginning."""
+    warehouse_in(tmp_path / "home").close()
+    home = home_in(tmp_path / "home")
+    for account in (GOING, STAYING):
+        home.write(lambda con, account=account: accounts.link(con, account, "org", "sandbox", now=LINKED))
+    began = date(2025, 1, 1)
+    sizes, told = [], 0
+    for last in range(YEAR_STEP, 366, YEAR_STEP):
+        days = [began + timedelta(days=number) for number in range(last - YEAR_STEP, last)]
+        for account in (GOING, STAYING):
+            lines = [row(account, (day - began).days, day) for day in days]
+            assert home.sync(account, lines) == len(lines)
+        now = datetime.combine(days[-1], datetime.min.time(), UTC) + timedelta(hours=12)
+        told += sum(each.counts["transactions"] for each in home.purge(now))
+        with home.warehouse.read() as con:
+            span = con.execute("SELECT min(day), max(day), count(*) FROM transactions").fetchone()
+        first = max(began, days[-1] - timedelta(days=30))
+        assert span == (first, days[-1], 2 * ((days[-1] - first).days + 1))
+        sizes.append(sum(path.stat().st_size for path in home.folder.rglob("*") if path.is_file()))
+    assert told + 2 * 31 == 2 * last
+    window = sizes[-(-31 // YEAR_STEP) :]
+    assert max(window) <= 1.25 * min(window), sizes
+    gone = [f"{CANARY}-tx-{number:06}" for number in range(last - 31)]
+    assert [found.path for found in search([home.folder], gone)] == []
+    home.warehouse.close()
 
 
 def test_readers_are_unharmed_while_an_account_is_erased(home: Home) -> None:
