@@ -89,10 +89,14 @@ class Look:
         names = sorted({sought[place] for each in found for place in each.needles})
         with self.warehouse.read() as con:
             known = traces.explained(con, names)
-        unknown = [
-            Found(each.path, [place for place in each.needles if sought[place] not in known], each.unreadable)
+        unknown = (
+            Found(
+                each.path,
+                [place for place in each.needles if sought[place] not in known],
+                each.unreadable and self._is_clearable(Path(each.path)),  # a data file may be being written just now
+            )
             for each in found
-        ]
+        )
         return [each for each in unknown if each.needles or each.unreadable]
 
     @contextmanager
@@ -137,7 +141,10 @@ class Look:
             )
 
     def _left_out(self) -> Iterator[Path]:
-        yield erasure_home.erasure_folder(self.settings.kobosift_home)
+        """What is not looked at: this erasure's own notes, and what a person wrote there as settings and rules."""
+        home = self.settings.kobosift_home
+        yield erasure_home.erasure_folder(home)
+        yield from (home / ".env", home / "keys", *home.rglob("*.toml"))
         if (folder := self.warehouse.data_folder) and _is_large(folder):
             yield folder
 

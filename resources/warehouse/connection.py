@@ -21,7 +21,7 @@ import duckdb
 import stamina
 from filelock import FileLock, Timeout
 
-from resources.errors import WarehouseError
+from resources.errors import ConfigurationError, WarehouseError
 from resources.settings import Settings
 from resources.warehouse.engine import CATALOG, attach, clear_spilled, load_cryptography, open_engine, seal
 from resources.warehouse.failures import busy, collided, environmental, readable
@@ -328,6 +328,8 @@ class Warehouse:
             load_cryptography(con)
         except duckdb.Error as error:
             con.close()
+            if _NOT_ENCRYPTED in str(error):
+                raise ConfigurationError(_COPY_IT) from error
             raise readable(error) from error
         return con
 
@@ -418,6 +420,11 @@ def _in_time(lock: AbstractContextManager[None]) -> Iterator[None]:
         yield
 
 
+_NOT_ENCRYPTED = "Failed to set encryption"
+_COPY_IT = (
+    "the data files of the warehouse are not encrypted, and KOBOSIFT_ENCRYPTED wants them to be: `kobosift warehouse "
+    "copy` makes another warehouse of it, whose files are; or leave KOBOSIFT_ENCRYPTED out."
+)
 _OTHER_PLACE = re.compile(r'existing data path in the catalog "([^"]+)"')
 
 

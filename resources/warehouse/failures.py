@@ -50,13 +50,6 @@ _SENTENCES: tuple[tuple[tuple[str, ...], Callable[[str], str]], ...] = (
         lambda text: "its catalogue is damaged. Restore the last backup; `kobosift doctor` looks at it more closely.",
     ),
     (
-        ("failed to set encryption",),
-        lambda text: (
-            "its data files are not encrypted, and KOBOSIFT_ENCRYPTED wants them to be. `kobosift warehouse copy` "
-            "makes another of it, whose files are; or leave KOBOSIFT_ENCRYPTED out."
-        ),
-    ),
-    (
         ("does not match existing data path",),
         lambda text: "its catalogue belongs to the files of another place. Set KOBOSIFT_DATA to where those files are.",
     ),

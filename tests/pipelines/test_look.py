@@ -316,6 +316,13 @@ def test_a_customer_of_the_tenants_own_invoice_is_no_remnant(erased: Erased, fou
     assert erased.places(text(1)) == []
 
 
+def test_a_policy_file_is_a_persons_own_words(erased: Erased, found: object) -> None:
+    policy = below(erased, "drafts/policy.toml")
+    policy.write_text(text(2))
+    assert erased.look.clear_and_look() == []
+    assert policy.read_text() == text(2)
+
+
 def test_a_damaged_file_that_cannot_be_looked_into_is_named(erased: Erased, found: object) -> None:
     hurt = below(erased, "exports/hurt.parquet")
     hurt.write_bytes(b"PAR1" + b"\0" * 40)

@@ -164,6 +164,8 @@ def test_a_remnant_far_away_is_found_and_named(team: Team) -> None:
 def test_an_object_of_no_table_is_swept_where_one_machine_writes(team: Team, tmp_path: Path) -> None:
     address = f"s3://{team.bucket.name}/alone"
     warehouse = Warehouse(f"sqlite:{tmp_path / 'catalog.sqlite'}", address, tmp_path)
+    with warehouse.read():  # makes it
+        pass
     warehouse.write(lambda con: con.execute("CREATE TABLE t AS SELECT 1 AS n"), run_id="run", note="")
     with warehouse.read() as con:
         stray(con, address, "stray")

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from resources.errors import WarehouseError
+from resources.errors import ConfigurationError
 from resources.remnants import search
 from resources.warehouse.compaction import make_physical
 from resources.warehouse.connection import Warehouse
@@ -77,7 +77,7 @@ def test_it_stays_encrypted_whatever_the_setting_says(copied: Path) -> None:
 
 
 def test_one_that_is_not_encrypted_is_refused_where_it_should_be(plain: Path) -> None:
-    with pytest.raises(WarehouseError, match="`kobosift warehouse copy`"), place(plain, encrypted=True).read():
+    with pytest.raises(ConfigurationError, match="`kobosift warehouse copy`"), place(plain, encrypted=True).read():
         pass
 
 
