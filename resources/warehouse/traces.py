@@ -102,9 +102,9 @@ def _said_in(columns: Iterable[str], table: str) -> str:
 
 
 def _all_said(columns: Callable[[Table], list[str]]) -> str:
-    """SQL for everything that some columns of the rows in force say, each once."""
+    """SQL for everything that some columns of the rows in force say: streamed past what is sought, which is few."""
     told = {table.name: columns(table) for table in TABLES if table.explains}
-    return " UNION ".join(
+    return " UNION ALL ".join(
         _EACH_SAID.format(texts=_said_in(names, table), table=table) for table, names in told.items() if names
     )
 
@@ -122,8 +122,8 @@ _LISTS = ("tags",)
 _DOCUMENTS = ("payload", "document", "fields", "content", "qr", "body")
 _IDS = ("account_id", "transaction_id", "draft_id")
 _EACH_SAID = "SELECT unnest({texts}) AS said FROM {table}"
-_EQUAL = f"SELECT sought FROM sought_names SEMI JOIN ({_all_said(_short)}) ON said = form"  # noqa: S608 - the map's names
-_PART = "SELECT sought FROM sought_names SEMI JOIN ({said}) ON contains(said, form)"
+_EQUAL = f"SELECT DISTINCT sought FROM ({_all_said(_short)}) JOIN sought_names ON said = form"  # noqa: S608 - the map's
+_PART = "SELECT DISTINCT sought FROM ({said}) JOIN sought_names ON contains(said, form)"
 _WITHIN_TEXT = _PART.format(said=_all_said(_short))
 _WITHIN_DOCUMENT = _PART.format(said=_all_said(_long))
 _STAYS = """
