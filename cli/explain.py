@@ -35,13 +35,13 @@ def explain(
 
     with begin().warehouse.read() as con:
         found = audit.find_outcome(con, transaction, account, when)
+        known = bool(found or (when and audit.find_outcome(con, transaction, account)))
         policy = policies.find(con, found[0]["policy_hash"]) if found else None
         owner = found[0]["account_id"] if found else ""
         settled = settlements.of_transaction(con, owner, transaction, when)
         lost = settlements.candidates_of(con, owner, transaction) if when is None else []
     if not found:
-        told = f"no decision was in force on transaction {transaction} at {when}" if when else _unknown(transaction)
-        raise ConfigurationError(told)
+        raise ConfigurationError(_undecided(transaction, str(as_of)) if known else _unknown(transaction))
     if len(found) > 1:
         owners = ", ".join(each["account_id"] for each in found)
         message = f"transaction {transaction} is known of several accounts: say which with --account ({owners})"
@@ -55,6 +55,13 @@ def explain(
 
 def _unknown(transaction: str) -> str:
     return f"there is no transaction {transaction} here: look for its id in `audit.outcomes`, or sync its account first"
+
+
+def _undecided(transaction: str, as_of: str) -> str:
+    then = f"at the end of {as_of}" if len(as_of) == len("2025-01-31") else f"at {as_of}"
+    return (
+        f"nothing had been decided on transaction {transaction} {then} yet: ask for a later time, or leave --as-of out"
+    )
 
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def import_(
         return
     say(f"{done.imported:,} invoices imported, {done.updated:,} updated, {done.unchanged:,} unchanged.")
     if done.imported + done.updated:
-        say("The next `kobosift run` holds bank lines against them.")
+        say("The next `kobosift run`, or `kobosift decide` alone, holds bank lines against them.")
 
 
 @group.command("list")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rules.money import money
-from rules.reasons import Detail
+from rules.reasons import SETTLEMENT_REASONS, Detail
 from rules.settlement_words import settlement_words
 
 _BECAUSE = {
@@ -125,12 +125,14 @@ def _verdict(outcome: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[st
         score=evidence["score"],
         minimum=evidence["minimum"],
     )
+    where = f"row {evidence['row']} of the decision table"
+    if outcome["detail"] in SETTLEMENT_REASONS:
+        where = "eligible by itself; found when it was held against the invoices"
     ended = ""
     if outcome["outcome"] == "eligible" and outcome["disposition"]:
         ended = f"; it ended as {outcome['disposition']}"
     return [
-        f"{str(outcome['outcome']).upper()}:{reason} {outcome['detail']}"
-        f" (row {evidence['row']} of the decision table){ended}",
+        f"{str(outcome['outcome']).upper()}:{reason} {outcome['detail']} ({where}){ended}",
         f"because {told}.",
     ]
 

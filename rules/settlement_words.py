@@ -7,6 +7,7 @@ gap and by which law, what the payer still owes, which explanation came nearest 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -27,6 +28,7 @@ _STRATEGIES = {
     "customer_several": "the counterparty is the customer, and these open invoices add up to it",
     "amount_only": "the amount is what the invoice is owed",
 }
+_NO_SUM = "it names the invoices, but the amount is not their sum: so much of each may be meant"
 _STATUS = {
     "linked": "Settles",
     "accepted": "Settles, as a person accepted,",
@@ -67,7 +69,8 @@ def settlement_words(
         pack: the lawful deductions; by default the shipped ones.
 
     """
-    lines = [line for row in settlements for line in _settlement(outcome, row, pack or shipped_pack())]
+    unequal = _unequal(outcome["amount"], settlements)
+    lines = [line for row in settlements for line in _settlement(outcome, row, unequal, pack or shipped_pack())]
     applied = sum(row["allocated"] for row in settlements if row["status"] in ("linked", "accepted"))
     if 0 < applied < outcome["amount"]:
         left = money(outcome["amount"] - applied, outcome["currency"])
@@ -84,13 +87,22 @@ def _of(row: Mapping[str, Any]) -> str:
     return f" of {row['customer_name']}" if row.get("customer_name") else ""
 
 
-def _settlement(outcome: Mapping[str, Any], row: Mapping[str, Any], pack: Pack) -> list[str]:
+def _unequal(amount: int, settlements: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The proposals of several named invoices whose sum is not what arrived: what may be meant, and no more."""
+    several = [row for row in settlements if row["strategy"] == "reference_several"]
+    sums: Counter[str] = Counter()
+    for row in several:
+        sums[row["proposal"]] += row["allocated"]
+    return {row["proposal"] for row in several if row["difference"] > 0 or sums[row["proposal"]] < amount}
+
+
+def _settlement(outcome: Mapping[str, Any], row: Mapping[str, Any], unequal: set[str], pack: Pack) -> list[str]:
     currency = outcome["currency"]
     owed = row["allocated"] + (row["deducted"] or 0) + max(row["difference"], 0)
     lines = [
         f"{_STATUS[row['status']]} {row['invoice_number']}{_of(row)} by {row['strategy']}:"
         f" {money(row['allocated'], currency)} of {money(owed, currency)}.",
-        f"  Because {_STRATEGIES[row['strategy']]}.",
+        f"  Because {_NO_SUM if row['proposal'] in unequal else _STRATEGIES[row['strategy']]}.",
     ]
     deductions = json.loads(row["deductions"] or "[]")
     lines += [f"  Kept back: {_deduction(each, currency)}. Law: {each['law']}." for each in deductions]
@@ -101,6 +113,10 @@ def _settlement(outcome: Mapping[str, Any], row: Mapping[str, Any], pack: Pack) 
         lines += _still_owed(outcome, row, owed, pack)
     if row["difference"] < 0:
         lines.append(f"  {money(-row['difference'], currency)} more than the invoice is owed.")
+    if row["status"] == "suggested" and row.get("settlement_id"):
+        lines.append(
+            f"  A person accepts or declines it: POST /si/settlements/{row['settlement_id']}/accept or /decline."
+        )
     return lines
 
 

@@ -115,7 +115,10 @@ def test_a_decision_is_explained_now_and_as_it_was(town: Town) -> None:
     assert town.done("explain", line["transaction_id"], "--as-of", told["decided_at"], "--json").document["outcome"]
     before = town("explain", line["transaction_id"], "--as-of", "2020-01-01")
     assert before.code == 2
-    assert "no decision was in force" in before.err
+    assert (
+        f"nothing had been decided on transaction {line['transaction_id']} at the end of 2020-01-01 yet" in before.err
+    )
+    assert "no transaction nothing here" in town("explain", "nothing", "--as-of", "2020-01-01").err
     assert town("explain", line["transaction_id"], "--as-of", "yesterday").code == 2
     unknown = town("explain", "nothing")
     assert unknown.code == 2

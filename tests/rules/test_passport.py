@@ -153,6 +153,11 @@ def test_a_rejected_line() -> None:
     assert explain(row) == REJECTED
 
 
+def test_a_rejection_by_the_invoices_is_not_said_to_be_the_tables() -> None:
+    text = explain(outcome(Detail.INVOICE_NOT_OPEN, {}))
+    assert "invoice_not_open (eligible by itself; found when it was held against the invoices)" in text
+
+
 def test_a_line_that_is_not_decided_yet() -> None:
     row = outcome(None, {}, evidence=None, narration=None, counterparty=None)
     assert explain(row) == (

@@ -55,6 +55,18 @@ def test_an_excess_that_is_linked_is_left_unapplied() -> None:
     assert told[-1] == "  NGN 2.50 of the payment is left unapplied."
 
 
+def test_several_named_invoices_whose_sum_did_not_arrive_are_not_said_to_add_up() -> None:
+    one, other = invoice("INV-1", "100.00"), invoice("INV-2", "50.00")
+    result = settled([payment("149.00", "INV-1", "INV-2")], [one, other])
+    paid = {"amount": 149_00, "currency": "NGN", "day": date(2026, 3, 10)}
+    told = settlement_words(paid, [{**one, **row, "settlement_id": "s-1"} for row in result.settlements.to_dicts()], [])
+    assert (
+        told.count("  Because it names the invoices, but the amount is not their sum: so much of each may be meant.")
+        == 2
+    )
+    assert "  A person accepts or declines it: POST /si/settlements/s-1/accept or /decline." in told
+
+
 def test_who_lost_is_told_with_why() -> None:
     paid, bill = payment("107.50", day=date(2026, 9, 1)), invoice("INV-1", "107.50")
     assert words(paid, bill) == [
