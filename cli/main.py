@@ -94,6 +94,9 @@ def run() -> int:
     except RulesError as error:
         return _failed(str(error), 2)
     except SystemExit as exit_:
+        wrong_use = getattr(exit_.__context__, "format_message", None)  # told on standard error already
+        if wrong_use and "--json" in sys.argv:
+            emit({"error": wrong_use()})
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except KeyboardInterrupt:
         return _failed("stopped; run the same command again to go on where this one left off", 130)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipelines.retention import Erased
     from resources.warehouse.erasures import Scope
 
+_UNSET = "Nothing expires: MONO_DATA_RETENTION_DAYS is not set."
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only tell what would go; change nothing.")]
 _DAYS_SHOWN = 40
 
@@ -42,8 +43,7 @@ def purge(dry_run: DryRun = False, as_json: Json = False) -> None:
     done = purge_expired(session.warehouse, session.settings, session.clock, run_id=session.command_id)
     if as_json:
         emit({"before": before, "erased": documents(done)})
-    unset = "Nothing expires: MONO_DATA_RETENTION_DAYS is not set."
-    tell(done, unset if before is None else f"Nothing is kept from before {before}.", quiet=as_json)
+    tell(done, _UNSET if before is None else f"Nothing is kept from before {before}.", quiet=as_json)
 
 
 def erase(
@@ -106,6 +106,9 @@ def _would_go(scope: Scope | None, *, as_json: bool) -> None:
         each["amount"] = None if each["amount"] is None else major_units(each["amount"])
     if as_json:
         emit({"dry_run": True, "would_erase": found})
+        return
+    if scope is None:
+        say(f"{_UNSET} Nothing would go; nothing was changed.")
         return
     names = ["table", "organization_id", "environment", "day", "rows", "amount"]
     headers = ["table", "organization", "environment", "day", "rows", "NGN"]

@@ -148,3 +148,11 @@ def test_a_copy_that_cannot_be_made_makes_nothing(nowhere: Place, arguments: lis
     assert result.code == 2
     assert told in result.err
     assert not (nowhere.folder / "new").exists()
+
+
+@pytest.mark.parametrize("arguments", [["explain"], ["decide", "--start", "2026-13-01"], ["frob"]])
+def test_wrong_use_with_json_is_one_document_too(nowhere: Place, arguments: list[str]) -> None:
+    result = nowhere(*arguments, "--json")
+    assert result.code == 2
+    assert list(json.loads(result.out)) == ["error"]
+    assert not nowhere.home.exists()

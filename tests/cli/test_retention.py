@@ -92,6 +92,7 @@ def test_purge_erases_what_expired(town: Town, erased: tuple[Path, dict[str, lis
     assert days[0]["day"] >= told["before"]
     assert "Nothing is kept from before" in town.done("purge", MONO_DATA_RETENTION_DAYS="3").out
     assert "rows would go" in town.done("purge", "--dry-run", MONO_DATA_RETENTION_DAYS="3").out
+    assert "Nothing expires: MONO_DATA_RETENTION_DAYS is not set." in town.done("purge", "--dry-run").out
 
 
 def test_the_doctor_names_a_damaged_file_and_a_restore_mends_it(
