@@ -28,6 +28,14 @@ _EXPLAIN = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\s+(?:analyze\s+)?(?:\([^)]*\)\s*)?", re.IGNORECASE | re.DOTALL
 )
 
+_ABOUT_WORDS = (duckdb.ParserException, duckdb.SyntaxException, duckdb.BinderException, duckdb.CatalogException)
+_ABOUT_NO_VALUE = "More than one row returned by a subquery"
+_ABOUT_VALUES = {
+    duckdb.ConversionException: "a value cannot be made into the type asked for; TRY_CAST gives NULL for such values.",
+    duckdb.OutOfRangeException: "a number leaves the range of its type or function; cast it to a wider type first.",
+    duckdb.InvalidInputException: "a function cannot take one of the values given; TRY(...) gives NULL for those.",
+}
+
 
 def check_reads_only(con: duckdb.DuckDBPyConnection, sql: str) -> None:
     """See that a statement only reads tables and views.
@@ -48,9 +56,12 @@ def check_reads_only(con: duckdb.DuckDBPyConnection, sql: str) -> None:
 
 
 def told(error: duckdb.Error) -> str:
-    """Give what DuckDB says of a statement, on one line, without the drawing of the place."""
+    """Give what is wrong with a statement, on one line: what DuckDB says of its words, but never of a row's value."""
     lines = [line.strip() for line in str(error).split("\n\nLINE ")[0].splitlines()]
-    return " ".join(line for line in lines if line).partition(": ")[2] or type(error).__name__
+    said = " ".join(line for line in lines if line).partition(": ")[2]
+    if said and (isinstance(error, _ABOUT_WORDS) or said.startswith(_ABOUT_NO_VALUE)):
+        return said
+    return next((sentence for kind, sentence in _ABOUT_VALUES.items() if isinstance(error, kind)), type(error).__name__)
 
 
 def _tree(con: duckdb.DuckDBPyConnection, sql: str) -> Any:

@@ -332,7 +332,8 @@ class TestSql:
             ("SELEC 1", "this is not SQL that can be read: syntax error at or near"),
             ("SELECT nothing FROM transactions", "the statement cannot be answered: Referenced column"),
             ("FROM outcomes", "the statement cannot be answered: Table with name outcomes does not exist!"),
-            ("SELECT CAST('a' AS INTEGER)", "the statement cannot be answered: Could not convert"),
+            ("SELECT CAST('a' AS INTEGER)", "TRY_CAST gives NULL for such values"),
+            ("SELECT (SELECT unnest([1, 2]))", "More than one row returned by a subquery"),
             ("SELECT " + "+".join(["1"] * 950), "nested too deeply"),
         ],
     )
@@ -341,6 +342,27 @@ class TestSql:
             audit.run_sql(warehouse, sql)
         assert told in str(caught.value)
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("asked", "told"),
+        [
+            ("CAST(said AS INTEGER)", "TRY_CAST gives NULL"),
+            ("CAST(said AS JSON)", "TRY_CAST gives NULL"),
+            ("strptime(said, '%d')", "TRY(...) gives NULL"),
+            ("json_extract(said, '$.x')", "TRY(...) gives NULL"),
+            ("error(said)", "TRY(...) gives NULL"),
+            ("regexp_matches(said, said || '(')", "TRY(...) gives NULL"),
+            ("CAST(9223372036854775807 AS BIGINT) + length(said)", "cast it to a wider type"),
+        ],
+    )
+    def test_a_mistake_that_a_rows_value_shows_is_told_without_the_value(
+        self, warehouse: Warehouse, asked: str, told: str
+    ) -> None:
+        with pytest.raises(ConfigurationError) as caught:
+            audit.run_sql(warehouse, f"SELECT {asked} FROM (SELECT 'canary' || unnest([1, 2]) AS said)")  # noqa: S608
+        assert told in str(caught.value)
+        assert "canary" not in str(caught.value)
+        assert "9223372036854775807" not in str(caught.value)
 
     def test_the_seal_alone_keeps_files_and_settings_away(self, warehouse: Warehouse, tmp_path: Path) -> None:
         (tmp_path / "secret.csv").write_text("a\n1\n")
