@@ -71,6 +71,9 @@ for module in (
 ):
     module.register(app)
 
+_INTERRUPTED = 130
+_STOPPED = "stopped; run the same command again to go on where this one left off"
+
 
 def main() -> None:
     """Run the command and end the process: 0 done, 1 done with failures, 2 wrong use or configuration."""
@@ -84,28 +87,42 @@ def main() -> None:
 
 def run() -> int:
     """Run the command; its exit status."""
-    from resources.errors import KobosiftError
-    from rules.errors import RulesError
-
     try:
         app()
-    except KobosiftError as error:
-        return _failed(str(error), error.exit_code)
-    except RulesError as error:
-        return _failed(str(error), 2)
     except SystemExit as exit_:
         wrong_use = getattr(exit_.__context__, "format_message", None)  # told on standard error already
         if wrong_use and "--json" in sys.argv:
             emit({"error": wrong_use()})
+        if exit_.code == _INTERRUPTED:  # Typer ends so, without a word
+            return _failed(_STOPPED, _INTERRUPTED)
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-    except KeyboardInterrupt:
-        return _failed("stopped; run the same command again to go on where this one left off", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:  # whatever is left is a fault of ours: told in one sentence, its places kept in a file
-        return _failed(_kept(error), 1)
+    except (Exception, KeyboardInterrupt) as error:
+        return _ended_by(error)
     return 0
+
+
+def _ended_by(error: BaseException) -> int:
+    """Say in one sentence what ended the command; its exit status."""
+    from resources.errors import KobosiftError
+    from rules.errors import RulesError
+
+    if _follows_an_interrupt(error):
+        return _failed(_STOPPED, _INTERRUPTED)
+    if isinstance(error, KobosiftError):
+        return _failed(str(error), error.exit_code)
+    if isinstance(error, RulesError):
+        return _failed(str(error), 2)
+    return _failed(_kept(error), 1)  # a fault of ours: its places are kept in a file
+
+
+def _follows_an_interrupt(error: BaseException | None) -> bool:
+    """Whether a person stopped the command, and this is that or came of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _failed(sentence: str, code: int) -> int:
@@ -115,7 +132,7 @@ def _failed(sentence: str, code: int) -> int:
     return code
 
 
-def _kept(error: Exception) -> str:
+def _kept(error: BaseException) -> str:
     """Keep where a fault happened, without its words: they may quote a bank line."""
     from assets.redaction import UnexpectedError, describe
 

@@ -176,8 +176,16 @@ class Runner:
                 run_id=run_id,
                 tags={**own_tags(), **(tags or {})},
             )
-        except DagsterExecutionInterruptedError as error:
-            raise KeyboardInterrupt from error
+        except BaseException as error:
+            if _is_interrupt(error):
+                raise KeyboardInterrupt from error
+            raise
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether a person stopped the run; tasks that read accounts at once hand such an end over in a group."""
+    kinds = (KeyboardInterrupt, DagsterExecutionInterruptedError)
+    return isinstance(error, kinds) or (isinstance(error, BaseExceptionGroup) and error.subgroup(kinds) is not None)
 
 
 def _told(report: Report | None) -> Report:

@@ -6,6 +6,7 @@ holds no job and starts no run (`pipelines/execute.py` does).
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import warnings
@@ -24,6 +25,8 @@ PROCESS_TAG = "kobosift/process"
 RUN_TAG = "kobosift/run"
 _EVENTS_A_BATCH = "500"
 _UNFINISHED = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
+
+logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # it logs how a person's Ctrl-C met it, at length
 
 
 @contextmanager

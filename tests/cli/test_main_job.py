@@ -50,6 +50,48 @@ def test_a_run_with_nothing_new_does_not_wait_for_what_only_deciding_needs(town:
     assert {"assets.decisions", "pandera", "pipelines.retention", "rules.reconciliation"} & loaded == set()
 
 
+STOPPED_AT = """
+import importlib, os, signal, sys
+from cli.main import run
+
+place, name, *arguments = sys.argv[1:]
+module, _, owner = place.partition(":")
+holder = importlib.import_module(module)
+holder = getattr(holder, owner) if owner else holder
+true = getattr(holder, name)
+
+def stopped(*given, **named):
+    os.kill(os.getpid(), signal.SIGINT)
+    return true(*given, **named)
+
+setattr(holder, name, stopped)
+sys.argv = ["kobosift", *arguments]
+sys.exit(run())
+"""
+"""A command that gets a Ctrl-C where it first calls the function of that name."""
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "arguments"),
+    [
+        ("resources.mono.client:MonoClient", "transactions", ["run"]),  # among tasks that read accounts
+        ("resources.warehouse.decisions", "lines_to_decide", ["decide", "--start", "2020-01-01"]),
+        ("cli.session", "load_settings", ["run"]),  # before any run is begun
+    ],
+)
+def test_ctrl_c_ends_a_command_with_130_and_one_sentence(
+    town: Town, place: str, name: str, arguments: list[str]
+) -> None:
+    own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    command = [sys.executable, "-c", STOPPED_AT, place, name, *arguments]
+    environment = own | {"KOBOSIFT_HOME": str(town.home)} | town.settings
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=120)
+    assert ended.returncode == 130, ended
+    assert ended.stderr == "kobosift: stopped; run the same command again to go on where this one left off\n"
+    assert ended.stdout == ""
+    town.done("run")
+
+
 def test_days_can_be_decided_anew(town: Town) -> None:
     told = town.done("decide", "--start", str(town.world.end), "--end", str(town.world.end), "--json").document
     assert told["decide"]["changed"] == 0

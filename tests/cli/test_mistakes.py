@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from resources.errors import ConfigurationError
 from tests.cli.conftest import Place
 
 SETTINGS = {
@@ -156,3 +157,16 @@ def test_wrong_use_with_json_is_one_document_too(nowhere: Place, arguments: list
     assert result.code == 2
     assert list(json.loads(result.out)) == ["error"]
     assert not nowhere.home.exists()
+
+
+def test_an_error_that_came_of_a_ctrl_c_is_told_as_the_ctrl_c(nowhere: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unwound() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise ConfigurationError("the pool is closed")
+
+    monkeypatch.setattr("cli.main.app", unwound)
+    result = nowhere("run")
+    assert result.code == 130
+    assert result.err == "kobosift: stopped; run the same command again to go on where this one left off\n"
