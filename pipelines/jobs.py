@@ -47,7 +47,10 @@ INGEST = dg.define_asset_job(
 WEBHOOKS = dg.define_asset_job(
     "webhooks",
     _assets(WEBHOOK_EVENTS),
-    description="Take in the events that have landed: merge, keep, or pull the account they speak of.",
+    description=(
+        "Take in the events that have landed: merge, keep, or pull the account they speak of. "
+        "ops.take_in.config.batches bounds how many."
+    ),
     tags=failure_policy(),
 )
 HISTORY = dg.define_asset_job(
