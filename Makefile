@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SERVERS := .servers/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-dagster test-scale check dev bench lock pictures clean
+.PHONY: help setup demo test test-dagster test-scale check dev bench lock pictures clean test-day
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ $(SERVERS): # an S3 endpoint to test against, apart from what the project itself
 	.servers/bin/python -m pip install --quiet --disable-pip-version-check 'moto[s3,server]==5.2.5'
 	@touch $@
 
+test-day: setup ## Live through a day of operation in minutes: is it flat, does it add up?
+	KOBOSIFT_TEST_DAY=1 $(BIN)/python -m pytest -s tests/pipelines/test_day.py
+
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -56,8 +59,12 @@ lock: ## Resolve pyproject.toml anew into requirements.lock
 	.lock-venv/bin/uv pip compile --quiet --universal --upgrade --no-header --python-version 3.11 --extra dev --output-file requirements.lock pyproject.toml
 	rm -rf .lock-venv
 
-pictures: setup ## Draw the README picture from the demo
+pictures: setup ## Draw the README's picture of the demo, and photograph Dagster's page (needs Debian's chromium)
 	$(BIN)/python docs/pictures/draw.py
+	$(PYTHON) -m venv .pictures-venv
+	.pictures-venv/bin/python -m pip install --quiet playwright pillow
+	.pictures-venv/bin/python docs/pictures/photograph.py
+	rm -rf .pictures-venv
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .servers .kobosift .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info build

@@ -30,7 +30,7 @@ def proofs(
     desk: dg.ResourceParam[Desk],
 ) -> Iterator[dg.AssetCheckResult]:
     """Judge the tables as they stand; `kobosift run` names the rows at fault."""
-    for verdict in _proved(warehouse, clock, desk).verdicts:
+    for verdict in proved(warehouse, clock, desk).verdicts:
         key = dg.AssetCheckKey(dg.AssetKey(verdict.check.table), verdict.check.name)
         if key in context.selected_asset_check_keys:
             yield dg.AssetCheckResult(
@@ -42,13 +42,23 @@ def proofs(
             )
 
 
-def report_proof(instance: dg.DagsterInstance, warehouse: Warehouse, clock: Clock, desk: Desk) -> None:
-    """Judge the tables as they stand, and tell the desk and Dagster without a run of its own.
+def proved(warehouse: Warehouse, clock: Clock, desk: Desk) -> Proof:
+    """Judge the tables as they stand, and tell the desk.
 
     Raises:
         WarehouseError: the tables cannot be read.
     """
-    for verdict in _proved(warehouse, clock, desk).verdicts:
+    with without_row_values(), warehouse.read() as con:
+        desk.proof = prove(con, desk.touched, clock.now())
+    return desk.proof
+
+
+def report_proof(instance: dg.DagsterInstance, proof: Proof) -> None:
+    """Tell Dagster without a run of its own, and after what was made is recorded.
+
+    Of checks before the newest materialisation the page says that they have not passed.
+    """
+    for verdict in proof.verdicts:
         instance.report_runless_asset_event(
             dg.AssetCheckEvaluation(
                 asset_key=dg.AssetKey(verdict.check.table),
@@ -62,9 +72,3 @@ def report_proof(instance: dg.DagsterInstance, warehouse: Warehouse, clock: Cloc
 
 def _severity(verdict: Verdict) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.WARN if verdict.check.warns else dg.AssetCheckSeverity.ERROR
-
-
-def _proved(warehouse: Warehouse, clock: Clock, desk: Desk) -> Proof:
-    with without_row_values(), warehouse.read() as con:
-        desk.proof = prove(con, desk.touched, clock.now())
-    return desk.proof

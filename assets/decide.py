@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from assets.checks import report_proof
+from assets.checks import proved, report_proof
 from assets.described import OWNERS, of_funnel, of_table
 from assets.desk import Desk
 from assets.ingest import TRANSACTIONS
@@ -100,7 +100,7 @@ def decide(
             only_stale=config.only_stale,
         )
     desk.decided = report
-    report_proof(context.instance, warehouse, clock, desk)
+    proof = proved(warehouse, clock, desk)
     counts = asdict(report)
     for spec, names in (
         (DECISIONS, ("days", "lines", "decided", "changed")),
@@ -108,8 +108,9 @@ def decide(
         (DRAFTS, ("drafts_created", "drafts_withdrawn")),
         (REJECTIONS, ("rejections_new", "events")),
     ):
-        funnel = of_funnel(desk.proof) if spec is DECISIONS and desk.proof else {}
+        funnel = of_funnel(proof) if spec is DECISIONS else {}
         yield dg.MaterializeResult(asset_key=spec.key, metadata={**{name: counts[name] for name in names}, **funnel})
+    report_proof(context.instance, proof)
 
 
 def trace_id(run_id: str) -> str:

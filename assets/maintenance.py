@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from assets.described import OWNERS
+from assets.described import OWNERS, RUNBOOK
 from assets.redaction import without_row_values
 from assets.webhooks import Landing
 from resources.clock import Clock
@@ -20,11 +20,12 @@ FILES_KEPT = timedelta(days=7)
 
 MAINTENANCE = dg.AssetSpec(
     "warehouse_upkeep",
-    deps=["transactions", "decisions", "settlements", "drafts", "rejections", "webhook_events"],
+    deps=["drafts", "rejections"],  # the ends of the graph: all else comes before them
     group_name="operations",
     description="The warehouse kept tidy: small files merged, old snapshots let go, files nobody needs removed.",
     owners=OWNERS,
     kinds={"ducklake"},
+    metadata={"runbook": dg.MetadataValue.path(RUNBOOK)},
 )
 
 

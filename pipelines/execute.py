@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import dagster as dg
 from dagster import DagsterExecutionInterruptedError
 
-from assets.checks import report_proof
+from assets.checks import proved, report_proof
 from assets.desk import Desk
 from assets.ingest import Upstream
 from assets.partitions import range_tags
@@ -93,7 +93,7 @@ class Runner:
         stale = stale_range(work.warehouse, work.policy, work.clock)
         if stale is None:
             work.desk.touched = None
-            report_proof(self.instance, work.warehouse, work.clock, work.desk)
+            report_proof(self.instance, proved(work.warehouse, work.clock, work.desk))
             return None
         return self.decide(*stale, only_stale=True, run_id=run_id)
 

@@ -38,11 +38,7 @@ def test_the_assets_are_these() -> None:
         "settlements": ("decide", ["decisions"], True),
         "drafts": ("decide", ["settlements"], True),
         "rejections": ("decide", ["settlements"], True),
-        "warehouse_upkeep": (
-            "operations",
-            ["decisions", "drafts", "rejections", "settlements", "transactions", "webhook_events"],
-            False,
-        ),
+        "warehouse_upkeep": ("operations", ["drafts", "rejections"], False),
     }
     assert all(GRAPH.get(key).owners == ["team:kobosift"] for key in GRAPH.get_all_asset_keys())
     assert all(GRAPH.get(key).description for key in GRAPH.get_all_asset_keys())
