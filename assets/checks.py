@@ -9,6 +9,9 @@ the desk and never to Dagster.
 from collections.abc import Iterator
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 
 from assets.desk import Desk
 from assets.redaction import without_row_values
@@ -54,10 +57,11 @@ def proved(warehouse: Warehouse, clock: Clock, desk: Desk) -> Proof:
 
 
 def report_proof(instance: dg.DagsterInstance, proof: Proof) -> None:
-    """Tell Dagster without a run of its own, and after what was made is recorded.
+    """Tell Dagster without a run of its own, once what was made is recorded.
 
-    Of checks before the newest materialisation the page says that they have not passed.
+    Each names the newest materialisation, of which it holds: of others the page says that they have not passed.
     """
+    newest = {table: _newest(instance, table) for table in {verdict.check.table for verdict in proof.verdicts}}
     for verdict in proof.verdicts:
         instance.report_runless_asset_event(
             dg.AssetCheckEvaluation(
@@ -66,8 +70,18 @@ def report_proof(instance: dg.DagsterInstance, proof: Proof) -> None:
                 passed=verdict.passed,
                 metadata=verdict.counts,
                 severity=_severity(verdict),
+                target_materialization_data=newest[verdict.check.table],
             )
         )
+
+
+def _newest(instance: dg.DagsterInstance, table: str) -> AssetCheckEvaluationTargetMaterializationData | None:
+    found = instance.fetch_materializations(dg.AssetKey(table), limit=1).records
+    if not found:
+        return None
+    return AssetCheckEvaluationTargetMaterializationData(
+        storage_id=found[0].storage_id, run_id=found[0].run_id, timestamp=found[0].timestamp
+    )
 
 
 def _severity(verdict: Verdict) -> dg.AssetCheckSeverity:

@@ -21,7 +21,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 HERE = Path(__file__).parent
 COMMAND = HERE.parents[1] / ".venv" / "bin" / "kobosift"
@@ -142,7 +142,7 @@ def graph(seen: Page, page: str) -> None:
     seen.goto(f"{page}/asset-groups?expanded={opened}")
     seen.get_by_text("warehouse_upkeep").first.wait_for(timeout=PATIENCE_SECONDS * 1_000)
     seen.get_by_text("Hide navigation").click()
-    seen.wait_for_function("!document.body.innerText.includes('Loading')", timeout=PATIENCE_SECONDS * 1_000)
+    expect(seen.get_by_text("Loading")).to_have_count(0, timeout=PATIENCE_SECONDS * 1_000)
     keep(seen, "assets.png")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.loader import LoadingContextForTest
 
+from assets.checks import CHECK_SPECS
 from assets.desk import Desk
 from pipelines.build import build_defs, silent_logger
 from pipelines.execute import Runner
@@ -48,6 +51,15 @@ def test_the_days_that_were_decided_are_recorded_as_partitions(installation: Ins
     days = {str(row[0] + timedelta(days=each)) for each in range((row[1] - row[0]).days + 1)}
     for asset in ("decisions", "drafts", "rejections"):
         assert runner.instance.get_materialized_partitions(dg.AssetKey(asset)) == days
+
+
+def test_the_checks_hold_of_what_was_made_last(runner: Runner) -> None:
+    """As the page counts those that passed; before and after a run that decided nothing."""
+    for _ in range(2):
+        for check in CHECK_SPECS:
+            (record,) = runner.instance.event_log_storage.get_asset_check_execution_history(check.key, limit=1)
+            assert asyncio.run(record.targets_latest_materialization(LoadingContextForTest(runner.instance)))
+        assert runner.decide_stale() is None
 
 
 def test_the_run_is_the_message_of_its_commits(installation: Installation, runner: Runner) -> None:
