@@ -21,7 +21,7 @@ _LOCK_MILLISECONDS = 60_000
 
 
 def vacuum(place: str, spill: Path) -> None:
-    """Write the lake's tables in PostgreSQL anew, so that no deleted row is left in their files.
+    """Write the lake's tables in PostgreSQL anew, and what it remembers of them: no deleted row is left in either.
 
     Args:
         place: the connection string of the catalogue.
@@ -31,7 +31,7 @@ def vacuum(place: str, spill: Path) -> None:
         duckdb.Error: others kept reading or writing, or this user may not; the text may hold the connection string.
     """
     with _postgres(place, spill) as con:
-        for schema, table in _tables(con):
+        for schema, table in [*_tables(con), _STATISTICS]:
             statement = f'VACUUM (FULL, ANALYZE) "{schema}"."{table}"'
             con.execute("CALL postgres_execute('catalogue', ?, use_transaction => FALSE)", [statement])
 
@@ -95,6 +95,8 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     return con.execute("SELECT * FROM postgres_query('catalogue', ?)", [_LAKES_TABLES]).fetchall()
 
 
+_STATISTICS = ("pg_catalog", "pg_statistic")
+"""What PostgreSQL remembers of each column for its plans: common values and bounds, of rows that were deleted too."""
 _LAKES_TABLES = r"""
 SELECT schemaname::text, tablename::text FROM pg_tables WHERE tablename LIKE 'ducklake\_%' ORDER BY 1, 2
 """
