@@ -11,6 +11,7 @@ it reads, as the product does:
 - Several are named and no sum fits: the one whose amount it is, else each as far as the money goes, is suggested.
 - What a payment names, open or not, and cannot settle, speaks against a link to another invoice.
 - What the tolerance explains is owed no longer.
+- More than 25 inferred ways are no help to a person: none is suggested, against the letter of "all suggested".
 - A suggestion that what was linked since has made impossible is looked at afresh, at the end.
 """
 
@@ -439,6 +440,7 @@ def begins(cut: Sequence[str], whole: Sequence[str]) -> bool:
 # ------------------------------------------------------------------------------------------------ the whole
 
 
+MOST_SUGGESTED = 25
 INFERRED = ("customer_exact", "customer_net_of_deductions", "customer_several", "amount_only")
 
 
@@ -510,7 +512,7 @@ def after(
     """Tries a strategy on all payments in booked order; those that it says nothing of are left for the next."""
     for payment in payments:
         ways = candidates(strategy, payment, books, rules)
-        if ways:
+        if 0 < len(ways) <= MOST_SUGGESTED:
             only_suggested = payment["suggest_only"] or names_another(payment, books, rules)
             outcomes[payment["transaction_id"]] = settle(strategy, ways, rules, only_suggested)
         else:
