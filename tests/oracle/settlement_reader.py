@@ -295,7 +295,7 @@ def by_reference(payment: Row, invoices: Sequence[Invoice], rules: Rules) -> Out
     )
     payable = [invoice for invoice in usable if is_open(invoice)]
     if not payable:
-        return Outcome("rejected", detail=closed(whole, payment)) if whole else None
+        return Outcome("rejected", detail=closed(found, payment)) if whole else None
     strategy, proposals = (several_named if len(payable) > 1 else one_named)(payable, payment, rules)
     if strategy is None:
         return None
