@@ -80,7 +80,14 @@ _STATUS = {
 async def webhook_status(house: Inside, caller: Caller, trace: Trace) -> dict[str, Any]:
     """How many events came, how many wait, when the last came and was processed, and why some failed.
 
-    Counts of the whole installation: an event is nobody's until it is processed.
+    Of the tenant's events and those that are nobody's; one that waits is nobody's until it is processed.
     """
     held = await house.land(partial(waiting, house.settings.landing))
-    return await house.read(partial(webhooks.status, waiting=held, now=house.now()))
+    status = partial(
+        webhooks.status,
+        waiting=held,
+        organization_id=caller.organization_id,
+        environment=caller.environment,
+        now=house.now(),
+    )
+    return await house.read(status)
