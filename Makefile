@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SERVERS := .servers/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-dagster test-scale check dev bench lock pictures clean test-day
+.PHONY: help setup demo test test-dagster test-scale check dev bench lock pictures clean test-day test-fuzz
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,6 +40,10 @@ $(SERVERS): # an S3 endpoint to test against, apart from what the project itself
 
 test-day: setup ## Live through a day of operation in minutes: is it flat, does it add up?
 	KOBOSIFT_TEST_DAY=1 $(BIN)/python -m pytest -s tests/pipelines/test_day.py
+
+FUZZ ?= 50000
+test-fuzz: setup ## Send the gateway generated requests: FUZZ to the webhook and as many to all routes together
+	KOBOSIFT_TEST_RANDOM=1 KOBOSIFT_TEST_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/gateway/test_schema.py tests/gateway/test_webhook.py -k "generated or unproved or proved"
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

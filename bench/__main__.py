@@ -1,4 +1,4 @@
-"""`python -m bench [p1 p2 p5 p7] [--lines N] [--runs N] [--json]`: measure, print the ratios, keep the figures."""
+"""`python -m bench [p1 p2 p5 p6 p7] [--lines N] [--runs N] [--json]`: measure, print the ratios, keep the figures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import p1_decide, p2_reconcile, p5_tuning, p7_start
+from bench import p1_decide, p2_reconcile, p5_tuning, p6_webhooks, p7_start
 
-WORKLOADS = {"p1": p1_decide.measure, "p2": p2_reconcile.measure, "p5": p5_tuning.measure, "p7": p7_start.measure}
+WORKLOADS = {
+    "p1": p1_decide.measure,
+    "p2": p2_reconcile.measure,
+    "p5": p5_tuning.measure,
+    "p6": p6_webhooks.measure,
+    "p7": p7_start.measure,
+}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -110,7 +116,24 @@ def show_starting(figures: dict[str, object]) -> None:
     Console().print(table)
 
 
-SHOWN = {"p1": show, "p2": show_reconciling, "p5": show_tuning, "p7": show_starting}
+def show_landing(figures: dict[str, object]) -> None:
+    """The figures of P6 as a table, and the ratios that have bars."""
+    table = Table(title=f"{figures['workload']}: {figures['events']:,} events each")
+    for column in ("contestant", "events a second", "median, ms", "99th percentile, ms"):
+        table.add_column(column, justify="left" if column == "contestant" else "right")
+    for name, rate in figures["a_second"].items():  # type: ignore[attr-defined]
+        waits = (figures[share][name] for share in ("p50_milliseconds", "p99_milliseconds"))  # type: ignore[index]
+        table.add_row(name, f"{rate:,.0f}", *(f"{wait:.1f}" for wait in waits))
+    console = Console()
+    console.print(table)
+    ratios, bars = figures["ratios"], figures["bars"]
+    met = {name: "met" if held else "not met" for name, held in figures["met"].items()}  # type: ignore[attr-defined]
+    for name, told, sign in (("rate", "Our rate to that of the bare handler", ">="), ("p99", "Our wait to its", "<=")):
+        bar = f"bar {sign} {bars[name]}: {met[name]}"  # type: ignore[index]
+        console.print(f"{told}: {ratios[name]:.2f} x ({bar}).")  # type: ignore[index]
+
+
+SHOWN = {"p1": show, "p2": show_reconciling, "p5": show_tuning, "p6": show_landing, "p7": show_starting}
 
 
 if __name__ == "__main__":

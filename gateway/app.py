@@ -45,7 +45,7 @@ from resources.warehouse.connection import Warehouse
 
 TIDY_EVERY = timedelta(hours=1)
 TELL_EVERY = timedelta(minutes=1)
-OPEN = (health.router, webhook.open_router)
+OPEN = (webhook.open_router, health.router)
 GUARDED_ROUTERS = (
     linking.router,
     webhook.router,

@@ -44,7 +44,7 @@ class Paging:
         return self.address.replace("page=0", f"page={page}", 1)
 
 
-def _paging(
+async def _paging(
     request: Request,
     page: Annotated[int, Query(ge=1, le=_HIGHEST_PAGE, description="Which page, from 1.")] = 1,
     page_size: Annotated[

@@ -30,7 +30,7 @@ SAME_FOR = timedelta(hours=80)
 
 _SEEN = "seen"
 _BESIDE = ".tmp"
-_KEPT_BESIDE = timedelta(hours=1)
+_KEPT_BESIDE = timedelta(minutes=1)
 _LOCKS = tuple(Lock() for _ in range(64))
 
 
@@ -74,9 +74,10 @@ class Waiting:
 
 
 def land(landing: Path, event: Event, scheme: Scheme, *, now: datetime) -> bool:
-    """Put an event down: written beside, flushed, renamed, the folder flushed; false where it was within 80 hours.
+    """Put an event down: written beside, flushed, renamed; false where it was within 80 hours.
 
-    An event is marked as seen once it is on disk, so that one that could not be put down can be sent again.
+    An event is marked as seen once it is on disk, so that one that could not be put down can be sent again. The flush
+    makes the file last under the name beside; should power fail before the new name lasts too, `tidy` gives it again.
 
     Args:
         landing: `Settings.landing`.
@@ -102,9 +103,7 @@ def land(landing: Path, event: Event, scheme: Scheme, *, now: datetime) -> bool:
                 "KOBOSIFT_HOME to where there is; then have the event sent again."
             ) from error
         with suppress(OSError):  # it is on disk: at worst it lands twice, which changes nothing
-            seen.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            seen.touch(mode=0o600)
-            os.utime(seen, (now.timestamp(), now.timestamp()))
+            _mark(seen, now)
     return True
 
 
@@ -115,12 +114,13 @@ def waiting(landing: Path) -> Waiting:
 
 
 def tidy(landing: Path, *, now: datetime) -> None:
-    """Remove marks of events that may come anew, and what a process that died left half-written."""
-    old = [(landing / _SEEN).glob("*/*"), (landing / WEBHOOKS).glob(f".*{_BESIDE}")]
-    for paths, kept in zip(old, (SAME_FOR, _KEPT_BESIDE), strict=True):
-        for path in paths:
-            if not _seen_since(path, now - kept):
-                path.unlink(missing_ok=True)
+    """Remove marks of events that may come anew; of what was left beside, land what is whole and remove the rest."""
+    for path in (landing / _SEEN).glob("*/*"):
+        if not _seen_since(path, now - SAME_FOR):
+            path.unlink(missing_ok=True)
+    for path in (landing / WEBHOOKS).glob(f".*{_BESIDE}"):
+        if not _seen_since(path, now - _KEPT_BESIDE):
+            _finish(path)
 
 
 def _seen_since(path: Path, moment: datetime) -> bool:
@@ -130,28 +130,45 @@ def _seen_since(path: Path, moment: datetime) -> bool:
         return False
 
 
+def _finish(beside: Path) -> None:
+    """Land an event that was whole on disk when its process died, under its name; remove one that was not."""
+    with suppress(FileNotFoundError):
+        try:
+            json.loads(beside.read_bytes())
+        except ValueError:
+            beside.unlink()
+        else:
+            beside.rename(beside.with_name(beside.name[1:].rpartition(".json.")[0] + ".json"))
+
+
+def _mark(seen: Path, now: datetime) -> None:
+    opened = _opened(seen, os.O_WRONLY | os.O_CREAT)
+    try:
+        os.utime(opened, (now.timestamp(), now.timestamp()))
+    finally:
+        os.close(opened)
+
+
+def _opened(path: Path, flags: int) -> int:
+    """Open a file, in a folder that is made where it is missing."""
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, flags, 0o600)
+
+
 def _write_whole(folder: Path, name: str, content: bytes) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = folder / f".{name}.{secrets.token_hex(4)}{_BESIDE}"
     place = folder / name
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with os.fdopen(_opened(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         beside.rename(place)
-        _flush_folder(folder)
     except OSError:
         for path in (beside, place):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         raise
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the names in a folder last, which flushing a file does not."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -51,7 +51,7 @@ _LIST = {
 }
 
 
-@router.get("", responses=shown(_LIST))
+@router.get("", responses=shown(_LIST, upstreams=True))
 @needs(VIEWER)
 async def list_accounts(
     house: Inside,
@@ -79,7 +79,7 @@ async def list_accounts(
     return worded("Linked Mono accounts", house.now(), data=rows, meta=meta)
 
 
-@router.get("/{id}", responses=shown({**_DONE, "data": {"account": _ACCOUNT}}) | _MISSING)
+@router.get("/{id}", responses=shown({**_DONE, "data": {"account": _ACCOUNT}}, upstreams=True) | _MISSING)
 @needs(VIEWER)
 async def details(id: AccountId, house: Inside, caller: Caller) -> Any:  # noqa: A002 - the name in the address
     """Give the account's details and how ready its data are."""
@@ -88,7 +88,10 @@ async def details(id: AccountId, house: Inside, caller: Caller) -> Any:  # noqa:
     return await passed_on(house.mono().details(id))
 
 
-@router.get("/{id}/identity", responses=shown({**_DONE, "data": {"full_name": "INVENTED", "bvn": "0012"}}) | _MISSING)
+@router.get(
+    "/{id}/identity",
+    responses=shown({**_DONE, "data": {"full_name": "INVENTED", "bvn": "0012"}}, upstreams=True) | _MISSING,
+)
 @needs(VIEWER)
 async def identity(id: AccountId, house: Inside, caller: Caller) -> Any:  # noqa: A002
     """Say who holds the account; of the BVN the last four digits."""
@@ -97,7 +100,9 @@ async def identity(id: AccountId, house: Inside, caller: Caller) -> Any:  # noqa
     return await passed_on(house.mono().identity(id))
 
 
-@router.get("/{id}/balance", responses=shown({**_DONE, "data": {"id": "61e5", "balance": 35232}}) | _MISSING)
+@router.get(
+    "/{id}/balance", responses=shown({**_DONE, "data": {"id": "61e5", "balance": 35232}}, upstreams=True) | _MISSING
+)
 @needs(VIEWER)
 async def balance(id: AccountId, house: Inside, caller: Caller) -> Any:  # noqa: A002
     """Give the balance, in minor units."""
@@ -106,7 +111,7 @@ async def balance(id: AccountId, house: Inside, caller: Caller) -> Any:  # noqa:
     return await passed_on(house.mono().balance(id))
 
 
-@router.get("/{id}/income", responses=shown({**_DONE, "data": None}) | _MISSING)
+@router.get("/{id}/income", responses=shown({**_DONE, "data": None}, upstreams=True) | _MISSING)
 @needs(VIEWER)
 async def income(
     id: AccountId,  # noqa: A002
@@ -120,7 +125,9 @@ async def income(
     return await passed_on(house.mono().income(id, period))
 
 
-@router.get("/{id}/income-records", responses=shown({**_DONE, "data": [], "meta": {"total": 0}}) | _MISSING)
+@router.get(
+    "/{id}/income-records", responses=shown({**_DONE, "data": [], "meta": {"total": 0}}, upstreams=True) | _MISSING
+)
 @needs(VIEWER)
 async def income_records(id: AccountId, house: Inside, caller: Caller, page: Page = None) -> Any:  # noqa: A002
     """Give a page of the income records."""

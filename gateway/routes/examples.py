@@ -67,7 +67,26 @@ GUARDED: Responses = {status: PROBLEMS[status] for status in (400, 401, 403, 404
 """What any route behind a token may answer besides its own."""
 
 
-def shown(example: Mapping[str, Any], status: int = 200) -> Responses:
-    """Show an answer of a route by example."""
-    content = {"application/json": {"schema": {"type": "object"}, "example": dict(example)}}
+def shown(example: Mapping[str, Any], status: int = 200, *, upstreams: bool = False) -> Responses:
+    """Show an answer of a route by example: it has these keys, with such values or null, and may have more.
+
+    Of an answer that is upstream's the keys may be other ones.
+    """
+    schema = {**_schema(example), "type": "object"}
+    if not upstreams:
+        schema["required"] = list(example)
+    content = {"application/json": {"schema": schema, "example": dict(example)}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content}}
+
+
+_KINDS = ((bool, "boolean"), (int, "number"), (float, "number"), (str, "string"))
+
+
+def _schema(example: object) -> dict[str, Any]:
+    """The schema of a value by example, which may be null too; of one that is null, anything."""
+    if isinstance(example, Mapping):
+        return {"type": ["object", "null"], "properties": {name: _schema(each) for name, each in example.items()}}
+    if isinstance(example, list):
+        return {"type": ["array", "null"], **({"items": _schema(example[0])} if example else {})}
+    kind = next((name for type_, name in _KINDS if isinstance(example, type_)), None)
+    return {"type": [kind, "null"]} if kind else {}

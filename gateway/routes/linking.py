@@ -111,7 +111,7 @@ class WidgetLink(BaseModel):
         return {name: value for name, value in asked.items() if value is not None}
 
 
-@router.post("/widget-link", responses=shown(_LINK))
+@router.post("/widget-link", responses=shown(_LINK, upstreams=True))
 @needs(ADMIN)
 async def widget_link(asked: WidgetLink, house: Inside, caller: Caller) -> dict[str, Any]:
     """Ask Mono for an address at which the holder consents; `notice` is to be shown there."""

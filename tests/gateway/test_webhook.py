@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
@@ -125,7 +126,21 @@ def test_the_status_counts_what_waits(town: Town) -> None:
     assert told["failures"] == {}
 
 
-@settings(max_examples=150)
+JSON_BODIES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda kids: (
+        st.lists(kids, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["event", "event_id", "data", "bvn", "account"]) | st.text(), kids, max_size=4
+        )
+    ),
+    max_leaves=12,
+).map(lambda value: json.dumps(value).encode())
+EXAMPLES = int(os.environ.get("KOBOSIFT_TEST_FUZZ", "300")) // 2
+"""Of each of the two below; `make test-fuzz` asks for many more."""
+
+
+@settings(max_examples=EXAMPLES)
 @given(
     body=st.binary(max_size=200) | st.text(max_size=50).map(str.encode),
     headers=st.dictionaries(
@@ -143,8 +158,8 @@ def test_nothing_unproved_lands_whatever_is_sent(town: Town, body: bytes, header
     assert town.landed() == before
 
 
-@settings(max_examples=150)
-@given(body=st.binary(max_size=400))
+@settings(max_examples=EXAMPLES)
+@given(body=st.binary(max_size=400) | JSON_BODIES)
 def test_whatever_is_proved_lands_or_is_no_json(town: Town, body: bytes) -> None:
     assert town.post_event(body, signed(body)).status_code in (200, 400)
 

@@ -110,12 +110,23 @@ def test_numbers_are_kept_to_the_digit() -> None:
 
 def test_tidying_forgets_old_marks_and_removes_what_was_half_written(tmp_path: Path) -> None:
     put(tmp_path, {"event_id": "evt_1"})
-    beside = tmp_path / WEBHOOKS / ".x.json.tmp"
+    beside = tmp_path / WEBHOOKS / ".x.json.0a1b2c3d.tmp"
     beside.write_text("{")
     os.utime(beside, (NOW.timestamp(), NOW.timestamp()))
-    tidy(tmp_path, now=NOW + timedelta(minutes=1))
+    tidy(tmp_path, now=NOW + timedelta(seconds=59))
     assert beside.exists()
     tidy(tmp_path, now=NOW + SAME_FOR + timedelta(hours=1))
     assert not beside.exists()
     assert not [path for path in (tmp_path / "seen").rglob("*") if path.is_file()]
     assert waiting(tmp_path).count == 1
+
+
+def test_an_event_that_was_whole_when_its_process_died_lands_after_all(tmp_path: Path) -> None:
+    with patch.object(Path, "rename", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        put(tmp_path, {"event_id": "evt_1"})
+    assert waiting(tmp_path).count == 0
+    tidy(tmp_path, now=datetime.now(UTC) + timedelta(minutes=2))
+    assert waiting(tmp_path).count == 1
+    (landed,) = files(tmp_path)
+    assert json.loads(landed.read_text())["event"] == {"event_id": "evt_1"}
+    assert landed.name.startswith("20260302T090000000000-")
