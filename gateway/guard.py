@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
@@ -63,6 +64,7 @@ class GuardedRoute(APIRoute):
             house: House = request.app.state.house
             token = await _admit(house, request, role)
             request.state.token = token
+            await _refuse_nul(request)
             key = request.headers.get(IDEMPOTENCY_KEY)
             if request.method != "POST" or key is None:
                 return await endpoint(request)
@@ -127,6 +129,12 @@ async def _admit(house: House, request: Request, role: str) -> Token:
     if not token.may(role):
         raise Problem(403, f"This token's role is {token.role}, and {role} is needed: ask an admin for another token.")
     return token
+
+
+async def _refuse_nul(request: Request) -> None:
+    """Nothing that is looked for or kept holds a NUL, and not every store can say so itself."""
+    if "\0" in unquote(request.url.query) or b"\\u0000" in await request.body():
+        raise Problem(422, "The request holds a NUL character: send it without.")
 
 
 async def _question(request: Request, token: Token, route: str, key: str) -> Question:

@@ -23,6 +23,7 @@ MEDIA_TYPE = "application/problem+json"
 FieldErrors = Sequence[Mapping[str, str]]
 """Each `field` and its `message`."""
 
+_BAD_KIND = "The body is not sent as JSON: send it with `Content-Type: application/json`."
 _BAD_JSON = "The body is not JSON that can be read: send a JSON document in UTF-8."
 
 
@@ -111,6 +112,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         return answer(Problem(400, _BAD_JSON), request.state.trace_id)
+    kind = request.headers.get("content-type", "")
+    if kind and "json" not in kind and any(fault["loc"] == ("body",) for fault in faults):
+        return answer(Problem(415, _BAD_KIND), request.state.trace_id)
     errors = [{"field": _field(fault["loc"]), "message": str(fault["msg"])} for fault in faults]
     detail = "The request cannot be used as it is: " + "; ".join(
         f"{each['field']}: {each['message']}" for each in errors[:3]

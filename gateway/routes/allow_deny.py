@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import duckdb
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from gateway.guard import ADMIN, VIEWER, Caller, Inside, Trace, guarded_router, needs
 from gateway.lists import Paged
@@ -20,6 +20,7 @@ from rules.lists import check_entry
 
 router = guarded_router(prefix="/si/mono/allow-deny", tags=["lists"])
 
+_FIRST_YEAR, _LAST_YEAR = 1900, 9998
 _SHOWN = {
     "entry_id": "ent_5f2d088287702e3a",
     "list": "deny",
@@ -59,6 +60,13 @@ class NewEntry(BaseModel):
     account_id: Annotated[str | None, Field(alias="accountId", max_length=200)] = None
     expires_at: Annotated[AwareDatetime | None, Field(alias="expiresAt")] = None
     note: Annotated[str | None, Field(max_length=1000)] = None
+
+    @field_validator("expires_at")
+    @classmethod
+    def _a_day_of_ours(cls, value: datetime | None) -> datetime | None:
+        if value is not None and not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+            raise ValueError(f"give a moment in the years {_FIRST_YEAR} to {_LAST_YEAR}")
+        return value
 
 
 @router.post("", status_code=201, responses=shown(_SHOWN, 201))

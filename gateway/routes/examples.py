@@ -38,6 +38,7 @@ _DETAILS = {
     404: "There is no account of this id here.",
     409: "This draft is SIGNED, and only one that is DRAFT can be confirmed.",
     413: "The body is larger than 1 MiB, which is the most that is taken here: send less.",
+    415: "The body is not sent as JSON: send it with `Content-Type: application/json`.",
     422: "The request cannot be used as it is: accountId: Field required.",
     429: "This token asks too often: wait 0.4 seconds, then go on more slowly.",
     501: "This is not there yet.",
@@ -63,7 +64,7 @@ def _problem(status: int) -> dict[str, Any]:
 PROBLEMS: Responses = {status: _problem(status) for status in _DETAILS}
 """Each problem as OpenAPI describes it, by status."""
 
-GUARDED: Responses = {status: PROBLEMS[status] for status in (400, 401, 403, 404, 409, 413, 422, 429, 502, 503)}
+GUARDED: Responses = {status: PROBLEMS[status] for status in (400, 401, 403, 404, 409, 413, 415, 422, 429, 502, 503)}
 """What any route behind a token may answer besides its own."""
 
 

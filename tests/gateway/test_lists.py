@@ -55,6 +55,9 @@ def test_an_entry_may_hold_for_one_account_of_the_tenants_own(town: Town) -> Non
         {"value": ""},
         {"value": "!!!"},
         {"expiresAt": "tomorrow"},
+        {"expiresAt": "9999-12-31T23:59:59-12:00"},
+        {"expiresAt": -1e10},
+        {"match": "prefix", "value": "a\0b"},
         {"extra": 1},
     ],
 )
@@ -68,6 +71,8 @@ def test_what_is_no_json_is_told_so(town: Town) -> None:
     assert "JSON" in problem(town.ask("POST", PATH, content=b"{"), 400)["detail"]
     problem(town.ask("POST", PATH, content=b"[1]"), 422)
     problem(town.ask("POST", PATH), 422)
+    plain = {"content-type": "text/plain"}
+    assert "application/json" in problem(town.ask("POST", PATH, content=b'{"list": 1}', headers=plain), 415)["detail"]
     problem(town.ask("POST", PATH, content=b"x" * (2 * 2**20)), 413)
 
 
@@ -83,8 +88,9 @@ def test_a_list_is_read_page_by_page(town: Town) -> None:
     assert seen == [f"Payer {letter}" for letter in "abcde"]
     assert page["meta"]["pages"] == page["meta"]["page"] == 3
     assert "page=2" in page["meta"]["previous"]
-    for query in ("page=0", "pageSize=0", "pageSize=501", "page=x"):
+    for query in ("page=0", "pageSize=0", "pageSize=501", "page=x", "accountId=%00"):
         problem(town.ask("GET", f"{PATH}?{query}"), 422)
+    problem(town.ask("GET", "/si/mono/events?reason=%00"), 422)
 
 
 def test_a_post_repeated_under_its_key_is_done_once_and_answered_alike(town: Town) -> None:
