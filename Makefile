@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SERVERS := .servers/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-dagster test-scale check dev bench lock pictures clean test-day test-fuzz
+.PHONY: help setup demo test test-dagster test-scale check dev bench lock pictures test-day test-fuzz clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12

@@ -29,6 +29,8 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 VIEWER, ANALYST, APPROVER, ADMIN = tokens.ROLES
 IDEMPOTENCY_KEY = "idempotency-key"
+WITHOUT_NUL = r"^[^\x00]*$"
+"""What ids in addresses are like."""
 _KEY = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _LARGEST_KEPT = 256 * 1024
 _ROLE = "kobosift_role"

@@ -83,10 +83,12 @@ def parsed(text: str | bytes) -> Any:
     """Decode JSON, its numbers decimals or whole.
 
     Raises:
-        ValueError: it is not JSON, or holds a number that no amount needs.
+        ValueError: it is not JSON, or holds a number that no amount needs, or text that is no Unicode.
     """
     try:
-        return json.loads(text, parse_float=_number, parse_int=_whole, parse_constant=_number)
+        value = json.loads(text, parse_float=_number, parse_int=_whole, parse_constant=_number)
+        json.dumps(value, ensure_ascii=False, default=str).encode()  # half a character cannot be written anywhere
+        return value
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import duckdb
 from fastapi import Path, Query, Request
 
-from gateway.guard import ANALYST, APPROVER, VIEWER, Caller, Inside, Trace, guarded_router, needs
+from gateway.guard import ANALYST, APPROVER, VIEWER, WITHOUT_NUL, Caller, Inside, Trace, guarded_router, needs
 from gateway.house import House
 from gateway.lists import Paged
 from gateway.problems import Problem, not_found
@@ -25,7 +25,9 @@ from rules.draft_states import Step, after
 
 router = guarded_router(prefix="/si/invoices", tags=["invoices"])
 
-InvoiceId = Annotated[str, Path(max_length=200, description="A draft's id, or an imported invoice's.")]
+InvoiceId = Annotated[
+    str, Path(max_length=200, pattern=WITHOUT_NUL, description="A draft's id, or an imported invoice's.")
+]
 _ROW = {
     "id": "5f2d088287702e3a9c1b4d6f8e0a7c35",
     "origin": "draft",

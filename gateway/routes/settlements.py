@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import duckdb
 from fastapi import Path
 
-from gateway.guard import ANALYST, Caller, Inside, Trace, guarded_router, needs
+from gateway.guard import ANALYST, WITHOUT_NUL, Caller, Inside, Trace, guarded_router, needs
 from gateway.house import House
 from gateway.problems import not_found
 from gateway.routes.examples import shown
@@ -18,7 +18,7 @@ from resources.warehouse.tokens import Token
 
 router = guarded_router(prefix="/si/settlements", tags=["settlements"])
 
-SettlementId = Annotated[str, Path(max_length=200, description="As audit.settlements lists it.")]
+SettlementId = Annotated[str, Path(max_length=200, pattern=WITHOUT_NUL, description="As audit.settlements lists it.")]
 _SHOWN = {"settlement_id": "set_5f2d0882", "status": "accepted", "changed": ["set_5f2d0882"]}
 
 

@@ -29,6 +29,10 @@ BUYER = {
 }
 
 
+HALF = ((b'{"note": "\\ud800"}', 400), (b'{"note": "\xed\xa0\x80"}', 400), (b'{"note": "\\u0000"}', 422))
+"""Text that is no Unicode, or that no store takes."""
+
+
 @pytest.fixture(scope="module")
 def drafts(town: Town) -> list[dict[str, Any]]:
     """Drafts of invoices of the town's own tenant, none touched yet."""
@@ -104,9 +108,11 @@ def test_totals_and_the_reference_number_are_seen_to_by_field(town: Town, drafts
     step(town, draft, "confirm")
     fields = {each["field"] for each in problem(step(town, draft, "validate"), 422)["errors"]}
     assert {"irn", "legal_monetary_total.payable_amount"} <= fields
-    for body, status in (({"no_field": 1}, 422), ([], 422), ({}, 422), (b"{", 400), (b'{"note": 1e999}', 400)):
+    for body, status in (({"no_field": 1}, 422), ([], 422), ({}, 422), (b"{", 400), (b'{"note": 1e999}', 400), *HALF):
         asked = {"content": body} if isinstance(body, bytes) else {"json": body}
         problem(town.ask("PATCH", path, "analyst", **asked), status)
+    for address in (path, "/si/invoices/%00", "/si/invoices/%00/confirm", "/si/settlements/%00/accept"):
+        assert town.ask("POST" if "accept" in address or "confirm" in address else "GET", address).status_code < 500
 
 
 def test_of_many_who_confirm_at_once_one_does(town: Town, drafts: list[dict[str, Any]]) -> None:
