@@ -236,7 +236,7 @@ def test_a_jobs_description_names_the_config_that_it_takes() -> None:
 
 
 GRAPH = defs.resolve_asset_graph()
-TABLES = [key for key in GRAPH.get_all_asset_keys() if "dagster/column_schema" in GRAPH.get(key).metadata]
+TABLES = sorted(key for key in GRAPH.get_all_asset_keys() if "dagster/column_schema" in GRAPH.get(key).metadata)
 
 
 @pytest.mark.parametrize("key", TABLES, ids=lambda key: key.to_user_string())
