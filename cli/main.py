@@ -120,9 +120,13 @@ def _ended_by(error: BaseException) -> int:
 
 def _follows_an_interrupt(error: BaseException | None) -> bool:
     """Whether a person stopped the command, and this is that or came of it."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
+    seen: list[BaseException] = []  # an error that was raised again may lead back to itself
+    while error is not None and error not in seen:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        seen.append(error)
         error = error.__cause__ or error.__context__
-    return error is not None
+    return False
 
 
 def _failed(sentence: str, code: int) -> int:

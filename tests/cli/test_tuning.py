@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rules.deductions import shipped_pack
 from tests.cli.conftest import Place, Town
 
 
@@ -311,7 +312,7 @@ def test_a_pack_of_deductions_is_tried_and_a_fault_in_it_named(labelled: Town) -
     shipped = (Path(__file__).parents[2] / "rules" / "deductions.toml").read_text("utf-8")
     (labelled.folder / "same.toml").write_text(shipped, encoding="utf-8")
     told = labelled.done("replay", "--deductions", "same.toml", "--payments-out", "payments.csv", "--json").document
-    assert (told["flipped"], told["dispositions"]["flipped"], told["deductions"]) == (0, 0, "ng-2026-1")
+    assert (told["flipped"], told["dispositions"]["flipped"], told["deductions"]) == (0, 0, shipped_pack().version)
     assert len((labelled.folder / "payments.csv").read_text("utf-8").splitlines()) == 1
     for fault, sentence in (
         (shipped.replace('percent = "2"', 'percent = "two"', 1), "deduction 1: percent is a rate above 0"),
