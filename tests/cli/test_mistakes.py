@@ -170,3 +170,15 @@ def test_an_error_that_came_of_a_ctrl_c_is_told_as_the_ctrl_c(nowhere: Place, mo
     result = nowhere("run")
     assert result.code == 130
     assert result.err == "kobosift: stopped; run the same command again to go on where this one left off\n"
+
+
+def test_an_error_that_leads_back_to_itself_is_told(nowhere: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    error, other = ConfigurationError("mend this"), ConfigurationError("said before")
+    error.__cause__, other.__cause__ = other, error
+
+    def circular() -> None:
+        raise error
+
+    monkeypatch.setattr("cli.main.app", circular)
+    result = nowhere("run")
+    assert (result.code, result.err) == (2, "kobosift: mend this\n")
