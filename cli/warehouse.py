@@ -78,16 +78,17 @@ def _elsewhere(here: Settings, side: str, catalog: str | None, data: str | None)
     from pydantic import SecretStr
 
     from resources.errors import ConfigurationError
+    from resources.settings import CATALOGUES, STORES, is_catalogue, is_store
 
+    if catalog and not is_catalogue(catalog):
+        message = f"--{side} is {CATALOGUES}"
+        raise ConfigurationError(message)
     kind, _, place = (catalog or here.catalog).partition(":")
-    if kind not in ("sqlite", "postgres") or not place:
-        message = f"--{side} is sqlite:PATH or postgres:CONNECTION"
-        raise ConfigurationError(message)
     if data is None and kind == "postgres":
-        message = f"say where the files of --{side} are with --{side}-data: a folder or s3://bucket/prefix"
+        message = f"say where the files of --{side} are with --{side}-data: {STORES}"
         raise ConfigurationError(message)
-    if data and "://" in data and not data.startswith("s3://"):
-        message = f"--{side}-data is a folder or s3://bucket/prefix"
+    if data and not is_store(data):
+        message = f"--{side}-data is {STORES}"
         raise ConfigurationError(message)
     beside = str(Path(place).expanduser().absolute().parent / "data")
     changed = {"kobosift_catalog": SecretStr(catalog or here.catalog), "kobosift_data": data or beside}

@@ -18,6 +18,8 @@ from resources.errors import ConfigurationError
 from rules.policy import MajorUnits, Pattern
 
 MONO_BASE_URL = "https://api.withmono.com"
+CATALOGUES, STORES = "sqlite:PATH or postgres:CONNECTION", "a folder or s3://bucket/prefix"
+"""What a catalogue and a place for data files are written as."""
 
 
 def _address(value: str) -> str:
@@ -54,8 +56,8 @@ class Settings(BaseSettings):
     mono_concurrency: int = Field(default=8, ge=1, le=256, description="a whole number from 1 to 256")
     kobosift_home: Path = Field(default=Path(".kobosift"), description="the path of a folder")
     # A PostgreSQL catalogue's address may hold a password.
-    kobosift_catalog: SecretStr | None = Field(default=None, description="sqlite:PATH or postgres:CONNECTION")
-    kobosift_data: str | None = Field(default=None, description="a folder or s3://bucket/prefix")
+    kobosift_catalog: SecretStr | None = Field(default=None, description=CATALOGUES)
+    kobosift_data: str | None = Field(default=None, description=STORES)
     kobosift_encrypted: bool = Field(default=False, description="true or false")
     kobosift_policy: Path | None = Field(default=None, description="the path of a policy file")
     # An address that takes alerts may hold a key.
@@ -115,17 +117,15 @@ class Settings(BaseSettings):
     @field_validator("kobosift_catalog")
     @classmethod
     def _a_known_catalogue(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            kind, _, rest = value.get_secret_value().partition(":")
-            if kind not in ("sqlite", "postgres") or not rest:
-                raise ValueError("it must be sqlite:PATH or postgres:CONNECTION")
+        if value is not None and not is_catalogue(value.get_secret_value()):
+            raise ValueError(f"it must be {CATALOGUES}")
         return value
 
     @field_validator("kobosift_data")
     @classmethod
     def _a_known_store(cls, value: str | None) -> str | None:
-        if value is not None and "://" in value and not value.startswith("s3://"):
-            raise ValueError("it must be a folder or s3://bucket/prefix")
+        if value is not None and not is_store(value):
+            raise ValueError(f"it must be {STORES}")
         return value
 
     @model_validator(mode="after")
@@ -186,6 +186,17 @@ class Settings(BaseSettings):
                 "set it in the environment or in .env, or point MONO_BASE_URL at a sandbox."
             )
         return self.mono_secret_key
+
+
+def is_catalogue(value: str) -> bool:
+    """Whether a text names a catalogue (`CATALOGUES`)."""
+    kind, _, place = value.partition(":")
+    return kind in ("sqlite", "postgres") and bool(place)
+
+
+def is_store(value: str) -> bool:
+    """Whether a text names a place for data files (`STORES`)."""
+    return "://" not in value or value.startswith("s3://")
 
 
 def load_settings() -> Settings:
