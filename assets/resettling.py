@@ -18,13 +18,12 @@ from rules.books import CANDIDATES, SETTLEMENTS, Reconciled
 from rules.deductions import Pack
 from rules.policy import Policy
 from rules.reconciliation import reconcile
+from rules.references import TENANT
 from rules.replay import ELIGIBLE
 from rules.resettling import Resettled, compared
 
 if TYPE_CHECKING:
     from assets.replays import Basis
-
-_TENANT = ["organization_id", "environment"]
 
 
 def resettle(basis: Basis, tried: list[pl.DataFrame], policy: Policy, pack: Pack) -> Resettled | None:
@@ -43,7 +42,7 @@ def resettle(basis: Basis, tried: list[pl.DataFrame], policy: Policy, pack: Pack
     lines = pl.concat(tried) if tried else pl.DataFrame()
     if lines.is_empty():
         return None
-    tenants = lines.group_by(_TENANT).agg(decisions=pl.len().cast(pl.Int64)).sort(_TENANT)
+    tenants = lines.group_by(TENANT).agg(decisions=pl.len().cast(pl.Int64)).sort(TENANT)
     befores, found = zip(*(_batch(basis, batch, lines, policy, pack) for batch in batches(tenants)), strict=True)
     would = Reconciled(
         _priced(basis.con, [each.settlements for each in found]),
@@ -59,7 +58,7 @@ def _batch(
     """What stands of the batch's tenants, and what would, what people accepted and paid invoices keep among it."""
     con, scope = basis.con, basis.scope
     con.register("batch_tenants", batch.to_arrow())
-    eligible = lines.filter(pl.col("to") == ELIGIBLE).join(batch, on=_TENANT, how="semi")
+    eligible = lines.filter(pl.col("to") == ELIGIBLE).join(batch, on=TENANT, how="semi")
     payments = settlements.tried_payments(
         con,
         policy.file.settlement.narration_limit,
@@ -77,4 +76,4 @@ def _batch(
 
 def _priced(con: duckdb.DuckDBPyConnection, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Settlements with the currency of their invoice."""
-    return pl.concat(frames).join(invoices.currencies(con), on=[*_TENANT, "invoice_id"], how="left")
+    return pl.concat(frames).join(invoices.currencies(con), on=[*TENANT, "invoice_id"], how="left")

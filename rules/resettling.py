@@ -56,14 +56,15 @@ def compared(lines: pl.DataFrame, before: pl.DataFrame, after: Reconciled) -> Re
         after: what would stand, the settlements likewise: what people accepted is among them.
 
     """
+    said = _said(before, "settled").join(_said(after.settlements, "would_settle"), on=LINE, how="full", coalesce=True)
     told = (
         lines.join(_stood(lines, before), on=LINE, how="left")
         .join(_ending(lines, after), on=LINE, how="left")
-        .join(_said(before, "settled"), on=LINE, how="left")
-        .join(_said(after.settlements, "would_settle"), on=LINE, how="left")
+        .join(said, on=LINE, how="left")
     )
-    changes = told.filter((pl.col("stood") != pl.col("ends")) | pl.col("settled").ne_missing(pl.col("would_settle")))
-    figures = _figures(lines, before, after.settlements)
+    otherwise = pl.col("settled").ne_missing(pl.col("would_settle"))
+    changes = told.filter((pl.col("stood") != pl.col("ends")) | otherwise)
+    figures = _figures(lines, said.filter(otherwise), before, after.settlements)
     return Resettled(told, _changes(changes, after.candidates), figures)
 
 
@@ -145,10 +146,9 @@ def _lost() -> pl.Expr:
     return pl.format("{}, {}", "invoice_number", why)
 
 
-def _figures(lines: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> dict[str, object]:
-    one, other = _said(before, "settled"), _said(after, "would_settle")
-    both = one.join(other, on=LINE, how="full", coalesce=True)
-    changed = both.filter(pl.col("settled").ne_missing(pl.col("would_settle")))
+def _figures(
+    lines: pl.DataFrame, changed: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame
+) -> dict[str, object]:
     firm = pl.col("status") != "suggested"
     undone = before.filter(firm).join(after.filter(firm), on=_PAIR, how="anti")
     return {
