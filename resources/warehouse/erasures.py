@@ -409,7 +409,7 @@ def _known(scope: Scope) -> dict[str, object]:
 
 
 def _values(scope: Scope, statement: str) -> dict[str, object]:
-    return {name: value for name, value in _known(scope).items() if f"${name}" in statement}
+    return traces.used_in(statement, _known(scope))
 
 
 def _tenant(con: duckdb.DuckDBPyConnection) -> tuple[str | None, str | None]:

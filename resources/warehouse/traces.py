@@ -47,13 +47,17 @@ def gather(con: duckdb.DuckDBPyConnection, going: Iterable[tuple[Table, str]], v
         values: of the parameters in those conditions.
     """
     lines = con.execute("SELECT DISTINCT transaction_id FROM erasing_lines ORDER BY ALL").fetchall()
-    con.execute(_SOME_LINES.format(step=-(-len(lines) // MOST_SOUGHT) or 1))
+    con.execute(_SOME_LINES.format(step=_step(len(lines))))
     statement = " UNION ALL ".join(_texts_of(table, where) for table, where in going if table.texts)
-    used = {name: value for name, value in values.items() if f"${name}" in statement}
     parts: set[str] = set()
-    for (text,) in con.execute(statement, used).fetchall():
+    for (text,) in con.execute(statement, used_in(statement, values)).fetchall():
         parts |= telling_parts(text)
     return Traces([line for (line,) in lines], _evenly(sorted(parts)))
+
+
+def used_in(statement: str, values: Mapping[str, object]) -> dict[str, object]:
+    """Those of some values that a statement has parameters for."""
+    return {name: value for name, value in values.items() if f"${name}" in statement}
 
 
 def stays(con: duckdb.DuckDBPyConnection, account_id: str) -> bool:
@@ -85,7 +89,12 @@ def _written(text: str, *, ascii_only: bool) -> str:
 
 
 def _evenly(names: list[str]) -> list[str]:
-    return names[:: -(-len(names) // MOST_SOUGHT) or 1]
+    return names[:: _step(len(names))]
+
+
+def _step(count: int) -> int:
+    """Each how manieth of so many is looked for."""
+    return -(-count // MOST_SOUGHT) or 1
 
 
 def _texts_of(table: Table, where: str) -> str:
