@@ -72,10 +72,8 @@ def show_tuning(figures: dict[str, object]) -> None:
     for column in ("contestant", "lines a second", "MiB", "takes", "bar"):
         table.add_column(column, justify="left" if column == "contestant" else "right")
     for name, rate in figures["lines_per_second"].items():  # type: ignore[attr-defined]
-        ratio, bar = figures["to_decide"].get(name), figures["bars"].get(name)  # type: ignore[attr-defined]
-        took = f"{ratio:.2f} x a decide" if ratio else ""
-        met = f"<= {bar} x: {'met' if figures['met'][name] else 'not met'}" if bar else ""  # type: ignore[index]
-        table.add_row(name, f"{rate:,.0f}", f"{figures['memory_mib'][name]:,.0f}", took, met)  # type: ignore[index]
+        memory = f"{figures['memory_mib'][name]:,.0f}"  # type: ignore[index]
+        table.add_row(name, f"{rate:,.0f}", memory, *_takes(figures, name, "to_decide", "a decide"))
     Console().print(table)
 
 
@@ -109,11 +107,16 @@ def show_starting(figures: dict[str, object]) -> None:
     for column in ("contestant", "seconds", "of the processor", "takes", "bar"):
         table.add_column(column, justify="left" if column == "contestant" else "right")
     for name, seconds in figures["seconds"].items():  # type: ignore[attr-defined]
-        ratio, bar = figures["to_dagster"].get(name), figures["bars"].get(name)  # type: ignore[attr-defined]
-        took = f"{ratio:.2f} x import dagster" if ratio else ""
-        met = f"<= {bar} x: {'met' if figures['met'][name] else 'not met'}" if bar else ""  # type: ignore[index]
-        table.add_row(name, f"{seconds:.2f}", f"{figures['cpu_seconds'][name]:.2f}", took, met)  # type: ignore[index]
+        busy = f"{figures['cpu_seconds'][name]:.2f}"  # type: ignore[index]
+        table.add_row(name, f"{seconds:.2f}", busy, *_takes(figures, name, "to_dagster", "import dagster"))
     Console().print(table)
+
+
+def _takes(figures: dict[str, object], name: str, ratios: str, beside: str) -> tuple[str, str]:
+    """How long a contestant takes beside what its ratio is to, and whether its bar is met; blank where it has none."""
+    ratio, bar = figures[ratios].get(name), figures["bars"].get(name)  # type: ignore[attr-defined]
+    met = f"<= {bar} x: {'met' if figures['met'][name] else 'not met'}" if bar else ""  # type: ignore[index]
+    return f"{ratio:.2f} x {beside}" if ratio else "", met
 
 
 def show_landing(figures: dict[str, object]) -> None:

@@ -32,6 +32,9 @@ End = Annotated[
     datetime | None,
     typer.Option("--end", formats=["%Y-%m-%d"], metavar="DATE", help="Last booked day (Africa/Lagos), YYYY-MM-DD."),
 ]
+ReportFile = Annotated[
+    Path | None, typer.Option("--report", metavar="FILE", help="Write one page of HTML with charts.")
+]
 OutFile = Annotated[Path, typer.Option("--out", help="The file to write; one that is there is replaced.")]
 
 

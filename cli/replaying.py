@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import End, Json, Start, days, moment
+from cli.options import End, Json, ReportFile, Start, days, moment
 from cli.output import emit, say, table, warn
 from cli.tuning import about
 
@@ -57,9 +57,7 @@ def replay(
         Path | None,
         typer.Option("--payments-out", metavar="FILE", help="Write every payment that would be settled otherwise."),
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write one page of HTML with charts.")
-    ] = None,
+    report: ReportFile = None,
     as_json: Json = False,
 ) -> None:
     """Tell what a policy, a pack of deductions or other lists would change in stored lines, without changing anything.

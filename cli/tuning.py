@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import End, Json, Start, days
+from cli.options import End, Json, ReportFile, Start, days
 from cli.output import emit, say, table
 
 if TYPE_CHECKING:
@@ -48,9 +48,7 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write every point (.csv, .xlsx, .parquet).")
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write one page of HTML with charts.")
-    ] = None,
+    report: ReportFile = None,
     as_json: Json = False,
 ) -> None:
     """Tell what every value of a number of the policy would give: precision, recall and naira against the labels.
