@@ -36,6 +36,7 @@ def add(
     from cli.session import begin
     from resources.warehouse import lists
     from rules.lists import check_entry
+    from rules.lists_lint import lint_entries
 
     check_entry(list_, field, match, value)
     expires_at = moment("--expires", expires) if expires else None
@@ -46,10 +47,15 @@ def add(
     entry_id = session.warehouse.write(
         lambda con: lists.add(con, entry, now), run_id=session.command_id, note="add a list entry"
     )
+    with session.warehouse.read() as con:
+        findings = lint_entries(lists.show(con, *tenant), now)
+    own = [each for each in findings if entry_id in (each.where, each.beside)]
     if as_json:
-        emit({"entry_id": entry_id})
+        emit({"entry_id": entry_id, "findings": [each.told() for each in own]})
         return
     say(f"Entry {entry_id} is on the {list_} list of {tenant[0]} ({tenant[1]}); the next run decides by it.")
+    for each in own:
+        say(f"{each.kind}: {each.where}: {each.message}")
 
 
 @group.command()
@@ -75,6 +81,25 @@ def show(organization: Organization = None, environment: InEnvironment = None, a
         "expires_at",
     ]
     say(table(names, ([entry[name] for name in names] for entry in entries)))
+
+
+@group.command()
+def check(organization: Organization = None, environment: InEnvironment = None, as_json: Json = False) -> None:
+    """Name the entries that can never decide anything: allow entries that a deny entry overrules, and repeated ones."""
+    from cli.session import begin
+    from resources.warehouse import lists
+    from rules.lists_lint import lint_entries
+
+    session = begin()
+    with session.warehouse.read() as con:
+        entries = lists.show(con, organization, environment.value if environment else None)
+    findings = lint_entries(entries, session.now())
+    if as_json:
+        emit({"entries": entries.height, "findings": [each.told() for each in findings]})
+        return
+    for each in findings:
+        say(f"{each.kind}: {each.where}: {each.message}")
+    say(f"{entries.height} entries, {len(findings)} findings.")
 
 
 @group.command()

@@ -67,8 +67,7 @@ def check(file: Annotated[Path, typer.Argument(help="The policy file (TOML).")],
     policy = read_policy(file)
     findings = lint(policy)
     if as_json:
-        found = [{"kind": each.kind, "where": each.where, "message": each.message} for each in findings]
-        emit({"name": policy.name, "hash": policy.hash, "findings": found})
+        emit({"name": policy.name, "hash": policy.hash, "findings": [each.told() for each in findings]})
         return
     for each in findings:
         say(f"{each.kind}: {each.where}: {each.message}")

@@ -24,8 +24,14 @@ class Finding:
     kind: str
     """dead, shadowed, contradictory, repeated or idle."""
     where: str
-    """The key it is about."""
+    """The key, or the list entry, it is about."""
     message: str
+    beside: str | None = None
+    """The other list entry, where it is about two."""
+
+    def told(self) -> dict[str, str]:
+        """The finding as a person reads it, for JSON."""
+        return {"kind": self.kind, "where": self.where, "message": self.message}
 
 
 def lint(policy: Policy) -> list[Finding]:

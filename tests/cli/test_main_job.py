@@ -184,6 +184,22 @@ def test_an_entry_changes_the_next_decision_and_can_be_taken_back(town: Town) ->
     assert town.done("explain", line["transaction_id"], "--json").document["outcome"] == "eligible"
 
 
+def test_an_allow_entry_that_a_deny_entry_overrules_is_told_at_once_and_by_a_check(town: Town) -> None:
+    line = town.done("drafts", "list", "--limit", "1", "--json").document[0]
+    scope = ["--organization", line["organization_id"], "--environment", "sandbox"]
+    match = ["--field", "counterparty", "--match", "exact", "--value", "Nobody Anyone Knows"]
+    denied = town.done("lists", "add", "deny", *match, *scope, "--json").document
+    allowed = town.done("lists", "add", "allow", *match, *scope, "--json").document
+    checked = town.done("lists", "check", *scope, "--json").document
+    assert denied["findings"] == []
+    assert [each["where"] for each in allowed["findings"]] == [allowed["entry_id"]]
+    assert checked == {"entries": 2, "findings": allowed["findings"]}
+    assert f"contradictory: {allowed['entry_id']}" in town.done("lists", "check").out
+    for entry in (denied, allowed):
+        town.done("lists", "remove", entry["entry_id"])
+    assert "0 entries, 0 findings" in town.done("lists", "check").out
+
+
 @pytest.mark.parametrize("what", ["outcomes", "drafts", "rejections"])
 def test_exports_are_written(town: Town, what: str) -> None:
     out = town.folder / f"{what}.parquet"
