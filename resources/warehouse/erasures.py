@@ -198,8 +198,9 @@ def admitted(
     """
     if lines.is_empty() and unreadable.is_empty():
         return lines, unreadable
+    expired = con.execute("SELECT erased_at, before FROM erased_days").fetchall()
     firsts = pl.DataFrame(
-        [(each.account_id, _first_day(con, admission, each)) for each in linked],
+        [(each.account_id, _first_day(expired, admission, each)) for each in linked],
         {"account_id": pl.String(), "first_day": pl.Date()},
         orient="row",
     )
@@ -266,12 +267,11 @@ def _checked_key(con: duckdb.DuckDBPyConnection, admission: Admission) -> bytes:
     return key
 
 
-def _first_day(con: duckdb.DuckDBPyConnection, admission: Admission, account: Account) -> date | None:
-    row = con.execute(
-        "SELECT max(before) FROM erased_days WHERE erased_at >= coalesce(?, erased_at)", [account.linked_at]
-    ).fetchone()
-    known = [day for day in (admission.first_day, row[0] if row else None) if day is not None]
-    return max(known, default=None)
+def _first_day(expired: Sequence[tuple[datetime, date]], admission: Admission, account: Account) -> date | None:
+    """The first day of which an account's lines are kept; `expired` tells when days went, and those before which."""
+    since = account.linked_at
+    known = [admission.first_day, *(before for erased_at, before in expired if since is None or erased_at >= since)]
+    return max((day for day in known if day is not None), default=None)
 
 
 def key_mark(key: bytes) -> str:
