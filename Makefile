@@ -24,7 +24,7 @@ demo: setup ## Run the main job from nothing on invented bank lines
 	$(BIN)/kobosift demo
 
 test: setup ## Run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 test-dagster: setup ## Run the tests on a real Dagster page and daemon
 	KOBOSIFT_TEST_DAGSTER=1 $(BIN)/python -m pytest tests/pipelines/test_dagster_dev.py

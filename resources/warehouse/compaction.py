@@ -48,11 +48,19 @@ def make_physical(warehouse: Warehouse) -> list[str]:
         con.execute(_REWRITE)
     with warehouse.maintaining(alone=True) as con:
         shared = warehouse.catalog_server is not None
+        _flush(con)
         for step in SHARED_STEPS if shared else STEPS:
             con.execute(step)
         _narrow_statistics(con)
         _vacuum(warehouse)
         return left_behind(con, shared=shared)  # before anybody else writes: what they mark as deleted is their own
+
+
+def _flush(con: duckdb.DuckDBPyConnection) -> None:
+    """Write inlined rows out to files, of the tables that have any: a flush of all reads every table's."""
+    for table, inlined in con.execute(_INLINED).fetchall():
+        if con.execute(f"SELECT 1 FROM {_META}.{inlined} LIMIT 1").fetchone():  # noqa: S608 - a name of the lake's
+            con.execute(f"CALL ducklake_flush_inlined_data('{CATALOG}', table_name => ?)", [table])
 
 
 def left_behind(con: duckdb.DuckDBPyConnection, *, shared: bool = False) -> list[str]:
@@ -111,15 +119,19 @@ def _vacuum_server(place: str, warehouse: Warehouse) -> None:
         raise WarehouseError(message) from error
 
 
-_FLUSH = f"CALL ducklake_flush_inlined_data('{CATALOG}')"
+_INLINED = f"""
+SELECT t.table_name, i.table_name
+FROM {_META}.ducklake_inlined_data_tables AS i
+JOIN {_META}.ducklake_table AS t ON t.table_id = i.table_id AND t.end_snapshot IS NULL
+"""  # noqa: S608 - names of ours
 _REWRITE = f"CALL ducklake_rewrite_data_files('{CATALOG}', delete_threshold => 0)"
 _EXPIRE = f"CALL ducklake_expire_snapshots('{CATALOG}', older_than => now())"
 _CLEAN = f"CALL ducklake_cleanup_old_files('{CATALOG}', cleanup_all => true)"
 _SWEEP = f"CALL ducklake_delete_orphaned_files('{CATALOG}', cleanup_all => true)"
-STEPS = (_FLUSH, _REWRITE, _EXPIRE, _CLEAN, _SWEEP)
+STEPS = (_REWRITE, _EXPIRE, _CLEAN, _SWEEP)
 """The lake's own part, in order."""
 _SWEEP_OLD = f"CALL ducklake_delete_orphaned_files('{CATALOG}', older_than => now() - INTERVAL 1 DAY)"
-SHARED_STEPS = (_FLUSH, _REWRITE, _EXPIRE, _CLEAN, _SWEEP_OLD)
+SHARED_STEPS = (_REWRITE, _EXPIRE, _CLEAN, _SWEEP_OLD)
 """The same where other machines may be writing: a young file of no table may be about to be committed."""
 _OLD = f"""
 SELECT

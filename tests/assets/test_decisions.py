@@ -596,6 +596,7 @@ def after(history: Sequence[Any], lines_a_batch: int, order: Sequence[int]) -> d
         shutil.rmtree(home)
 
 
+@pytest.mark.slow
 @settings(max_examples=2, deadline=None)
 @given(history=HISTORIES, lines_a_batch=st.sampled_from([1, 4, 9]), order=st.permutations(range(20)))
 def test_any_order_of_lines_and_any_split_into_batches_give_the_same_tables(

@@ -190,6 +190,7 @@ POLICIES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(bills=BILLS, payments=PAYMENTS, text=POLICIES, other=POLICIES)
 @settings(max_examples=4, deadline=None)
 def test_over_any_history_the_policy_in_force_flips_nothing_and_another_tells_what_comes(

@@ -264,6 +264,7 @@ def straight_end() -> list[tuple[Any, ...]]:
     return end_of([(history[-1], False) for history in HISTORIES])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=4)
 @given(orders())
 def test_any_order_and_any_split_into_runs_ends_the_same(order: list[tuple[Event, bool]]) -> None:

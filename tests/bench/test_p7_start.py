@@ -9,6 +9,7 @@ import pytest
 from bench import p7_start
 
 
+@pytest.mark.slow
 def test_a_short_run_gives_every_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(p7_start, "_ROUNDS", 1)
     told = p7_start.measure(tmp_path, 0, 1)

@@ -247,6 +247,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yield told
 
 
+@pytest.mark.slow
 def test_every_line_is_decided_as_the_rules_say(story: Story) -> None:
     step = story.steps["first"]
     assert step.run.code == 0, step.run.said  # quarantined lines are named and leave it 0

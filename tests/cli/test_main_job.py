@@ -54,6 +54,7 @@ STOPPED_AT = """
 import importlib, os, signal, sys
 from cli.main import run
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, wherever the suite runs
 place, name, *arguments = sys.argv[1:]
 module, _, owner = place.partition(":")
 holder = importlib.import_module(module)
@@ -254,6 +255,7 @@ OUTCOMES = (
 )
 
 
+@pytest.mark.slow
 def test_a_copy_tells_what_the_warehouse_told_and_goes_on_from_there(town: Town, tmp_path: Path) -> None:
     catalog = f"sqlite:{tmp_path / 'new' / 'catalog.sqlite'}"
     copied = town.done("warehouse", "copy", "--to", catalog, "--json").document

@@ -95,6 +95,7 @@ def test_purge_erases_what_expired(town: Town, erased: tuple[Path, dict[str, lis
     assert "Nothing expires: MONO_DATA_RETENTION_DAYS is not set." in town.done("purge", "--dry-run").out
 
 
+@pytest.mark.slow
 def test_the_doctor_names_a_damaged_file_and_a_restore_mends_it(
     town: Town, erased: tuple[Path, dict[str, list[str]]]
 ) -> None:

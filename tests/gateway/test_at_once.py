@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.gateway.town import WORLD, Town, event, signed
 
 CLIENTS, EACH = 20, 2
 
 
+@pytest.mark.slow
 def test_twenty_clients_while_a_run_writes(town: Town) -> None:
     for account in WORLD.account_ids:
         town.link(account)

@@ -71,6 +71,7 @@ def _begin(now: datetime) -> datetime:
     return night.replace(hour=0, minute=30, second=0, microsecond=0)
 
 
+@pytest.mark.slow
 def test_every_flow_ran_and_none_failed(day: Day) -> None:
     ran = Counter(day.ran)
     assert day.failed == []

@@ -290,6 +290,7 @@ def test_a_remnant_is_found_in(plant: Callable[[Erased, str], None], found: dict
     assert any(place.startswith(PLANTS[plant]) for place in places), places
 
 
+@pytest.mark.slow
 def test_what_is_planted_is_taken_away_or_named(erased: Erased, found: dict[str, set[str]]) -> None:
     compaction.make_physical(erased.warehouse)
     left = erased.look.clear_and_look()

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,6 +95,7 @@ def test_a_payment_ends_one_way_and_every_row_is_about_open_money(
     assert set(result.settlements["invoice_id"]) <= {row["invoice_id"] for row in invoices if row["status"] == "open"}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(books(), st.sampled_from(POLICIES), st.integers())
 def test_the_order_of_rows_does_not_matter(drawn: tuple[list[Row], list[Row]], policy: str, seed: int) -> None:
@@ -105,6 +107,7 @@ def test_the_order_of_rows_does_not_matter(drawn: tuple[list[Row], list[Row]], p
     assert others.settlements.equals(result.settlements)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(books(), books())
 def test_tenants_do_not_bear_on_each_other(
@@ -121,6 +124,7 @@ def test_tenants_do_not_bear_on_each_other(
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(books(), st.data())
 def test_what_a_person_said_stands(drawn: tuple[list[Row], list[Row]], data: st.DataObject) -> None:
