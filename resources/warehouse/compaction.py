@@ -57,9 +57,13 @@ def make_physical(warehouse: Warehouse) -> list[str]:
 
 
 def _flush(con: duckdb.DuckDBPyConnection) -> None:
-    """Write inlined rows out to files, of the tables that have any: a flush of all reads every table's."""
-    for table, inlined in con.execute(_INLINED).fetchall():
-        if con.execute(f"SELECT 1 FROM {_META}.{inlined} LIMIT 1").fetchone():  # noqa: S608 - a name of the lake's
+    """Write inlined rows out to files, table by table, where there are any.
+
+    One call for all tables lets its threads add to one list of the transaction unguarded, which now and then
+    corrupts memory and ends the process (DuckLake for DuckDB 1.5.5).
+    """
+    for table, rows in con.execute(_INLINED).fetchall():
+        if con.execute(f"SELECT 1 FROM {_META}.{rows} LIMIT 1").fetchone():  # noqa: S608 - a name of the lake's
             con.execute(f"CALL ducklake_flush_inlined_data('{CATALOG}', table_name => ?)", [table])
 
 
