@@ -20,7 +20,9 @@ Each row is a join on a key, so that no name is held against all others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -42,6 +44,7 @@ _LONGEST = 6
 _LONG_WORD = 7
 _SHORTER_WORD = 5
 
+_Way = Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]
 _SIMILARITY = pl.Schema({"payer": pl.String(), "customer": pl.String(), "similarity": pl.UInt8()})
 _SCORED = pl.Schema({"one": pl.UInt32(), "other": pl.UInt32(), "similarity": pl.UInt8()})
 
@@ -67,8 +70,9 @@ def similar_names(payers: pl.Series, customers: pl.Series, minimum: int) -> pl.D
     if not 1 <= minimum <= 100:
         message = f"the minimum of a name's similarity is from 1 to 100, not {minimum}"
         raise ValueError(message)
-    written = {"one": _written(payers), "other": _written(customers)}
-    forms = pl.concat(frame.select("form") for frame in written.values()).unique(maintain_order=True)
+    frames = _side_by_side(partial(_written, names) for names in (payers, customers))
+    written = dict(zip(("one", "other"), frames, strict=True))
+    forms = pl.concat(frame.select("form") for frame in frames).unique(maintain_order=True)
     faces = _faces(forms.with_row_index("id"))
     ids = {
         side: frame.join(faces.select("id", "form"), on="form").select("name", "id") for side, frame in written.items()
@@ -153,15 +157,26 @@ def _bag(words: pl.Expr) -> pl.Expr:
 
 def _scored(ones: pl.DataFrame, others: pl.DataFrame, minimum: int) -> pl.DataFrame:
     """Every pair that is alike in some way, once, with the greatest similarity."""
-    found = [_equal(ones, others), _glued(ones, others)]
-    for shorter, longer, turned in ((ones, others, False), (others, ones, True)):
-        ways = (_initials(shorter, longer), _cut_word(shorter, longer), _cut_after(shorter, longer))
-        found.extend(pairs.rename({"one": "other", "other": "one"}) if turned else pairs for pairs in ways)
-    found.append(_slips(ones, others))
+    ways: list[Callable[[], pl.DataFrame]] = [partial(_slips, ones, others)]
     if minimum < SAME_NAME:
-        found.append(_near(ones, others))
+        ways.append(partial(_near, ones, others))
+    for way in (_initials, _cut_word, _cut_after):
+        ways += [partial(way, ones, others), partial(_turned, way, ones, others)]
+    ways += [partial(_equal, ones, others), partial(_glued, ones, others)]
+    found = _side_by_side(ways)
     every = pl.concat(pairs.select(_SCORED.names()) for pairs in found)
     return every.group_by("one", "other").agg(pl.col("similarity").max())
+
+
+def _turned(way: _Way, ones: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """A way in which one is a shorter form of the other, the other way round."""
+    return way(others, ones).rename({"one": "other", "other": "one"})
+
+
+def _side_by_side(calls: Iterable[Callable[[], pl.DataFrame]]) -> list[pl.DataFrame]:
+    """What each call gives. They are many small steps, of which Polars takes each on one core alone."""
+    with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        return [coming.result() for coming in [pool.submit(call) for call in calls]]
 
 
 def _met(ones: pl.DataFrame, others: pl.DataFrame, key: str, *also: str) -> pl.DataFrame:
@@ -301,15 +316,16 @@ def _slips(ones: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
 
 def _with_one_apart(names: pl.DataFrame) -> pl.DataFrame:
     """Each name with each of its long words taken out: `id`, `word`, `rest`."""
-    word, met = pl.col("word"), []
+    met = []
     for size in range(2, _LONGEST + 1):
         places = [f"word{place}" for place in range(size)]
         words = names.filter(pl.col("count") == size).select("id", words=pl.col("bag").str.split(" "))
         words = words.select("id", *(pl.col("words").list.get(place).alias(name) for place, name in enumerate(places)))
-        long = word.str.len_chars() >= (_SHORTER_WORD if size > 2 else _LONG_WORD)
+        least = _SHORTER_WORD if size > 2 else _LONG_WORD
         for name in places:
+            long = words.filter(pl.col(name).str.len_chars() >= least, ~pl.col(name).str.contains(r"\d"))
             rest = pl.concat_str([other for other in places if other != name], separator=" ")
-            met.append(words.select("id", word=name, rest=rest).filter(long, ~word.str.contains(r"\d")))
+            met.append(long.select("id", word=name, rest=rest))
     return pl.concat(met).unique()
 
 
