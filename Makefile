@@ -30,7 +30,7 @@ test-dagster: setup ## Run the tests on a real Dagster page and daemon
 	KOBOSIFT_TEST_DAGSTER=1 $(BIN)/python -m pytest tests/pipelines/test_dagster_dev.py
 
 test-scale: setup $(SERVERS) ## Run the tests on a real PostgreSQL and S3 endpoint, installing what is missing
-	@ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql)
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql)
 	KOBOSIFT_TEST_SCALE=1 $(BIN)/python -m pytest tests/scale
 
 $(SERVERS): # an S3 endpoint to test against, apart from what the project itself needs

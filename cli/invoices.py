@@ -35,7 +35,7 @@ def import_(
 
     from cli.session import begin, prepared
     from resources.invoice_files import read_file
-    from resources.invoice_import import import_invoices, says_whose
+    from resources.invoice_import import import_invoices, owners_without_accounts, says_whose
     from rules.invoices import Owner, read_invoices
 
     checked = prepared()
@@ -49,6 +49,9 @@ def import_(
     done = import_invoices(session.warehouse, found, owner, now=session.now(), run_id=session.command_id)
     if done.ignored_columns:
         warn(f"kobosift: not read, for they mean nothing here: {', '.join(done.ignored_columns)}.")
+    if lonely := owners_without_accounts(session.warehouse, found, owner):
+        told = "no bank line can pay them before kobosift accounts link; is the name spelt as it was linked?"
+        warn(f"kobosift: no account is linked of {', '.join(lonely)}: {told}")
     if as_json:
         emit(asdict(done))
         return

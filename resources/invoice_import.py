@@ -13,7 +13,7 @@ import duckdb
 import polars as pl
 
 from resources.invoice_files import Rows
-from resources.warehouse import invoices
+from resources.warehouse import accounts, invoices
 from resources.warehouse.connection import Warehouse
 from rules.invoices import Owner, changes, read_invoices
 
@@ -58,3 +58,25 @@ def import_invoices(warehouse: Warehouse, found: Rows, owner: Owner, *, now: dat
         return Imported(len(change.imported), len(change.updated), change.unchanged, found.ignored)
 
     return warehouse.write(work, run_id=run_id, note="import invoices")
+
+
+def owners_without_accounts(warehouse: Warehouse, found: Rows, owner: Owner) -> list[str]:
+    """The organisations of a file whose invoices no bank line can pay yet: no account of theirs is linked.
+
+    Args:
+        warehouse: only read.
+        found: what the file holds, found right by `import_invoices`.
+        owner: whose they are.
+
+    Raises:
+        WarehouseError: the warehouse cannot be read.
+
+    """
+    named = read_invoices(found.rows, owner).select("organization_id", "environment").unique().sort(pl.all()).rows()
+    with warehouse.read() as con:
+        linked = {(each.organization_id, each.environment) for each in accounts.listed(con, linked_only=True)}
+    return [
+        f"{organization} ({environment})"
+        for organization, environment in named
+        if (organization, environment) not in linked
+    ]

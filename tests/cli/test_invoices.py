@@ -40,6 +40,14 @@ def test_invoices_are_imported_updated_and_left_alone(nowhere: Place) -> None:
     assert "NGN 5.00" in nowhere.done("invoices", "list").out
 
 
+def test_invoices_that_no_line_can_pay_are_told_of(nowhere: Place) -> None:
+    books = str(written(nowhere, "books.csv", GOOD))
+    told = nowhere.done("invoices", "import", books, *FOR_ACME).err
+    assert "no account is linked of acme (" in told
+    nowhere.done("accounts", "link", "acc-1", *FOR_ACME)
+    assert nowhere.done("invoices", "import", books, *FOR_ACME).err == ""
+
+
 def test_a_file_with_a_mistake_changes_nothing(nowhere: Place) -> None:
     bad = str(written(nowhere, "bad.csv", GOOD + "INV-3,Zumari Agro Ltd,NGN,-1,2026-01-02,\n"))
     for arguments in ([], FOR_ACME):
