@@ -8,8 +8,9 @@ the order of these steps; nothing here deletes a row.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +21,7 @@ import duckdb
 
 from resources import erasure_home, remnants
 from resources.errors import WarehouseError
+from resources.mono.events import event_of
 from resources.remnants import Found, Task
 from resources.settings import Settings
 from resources.warehouse import erasures, far, traces
@@ -96,6 +98,7 @@ class Look:
                 each.unreadable and self._is_clearable(Path(each.path)),  # a data file may be being written just now
             )
             for each in found
+            if not self._is_anothers(Path(each.path))
         )
         return [each for each in unknown if each.needles or each.unreadable]
 
@@ -153,6 +156,19 @@ class Look:
         places = (self.warehouse.catalog_file, self.warehouse.data_folder, self._from_afar)
         kept = [each for each in places if each]
         return not any(path == each or each in path.parents or path.name.startswith(f"{each.name}-") for each in kept)
+
+    def _is_anothers(self, path: Path) -> bool:
+        """Whether a file is a landed event of another line or account than was erased: it may still wait."""
+        if self.settings.landing not in path.parents or path.suffix != ".json":
+            return False
+        try:
+            event = event_of(json.loads(path.read_bytes())["event"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        if self.scope.account_id is not None:
+            return event.account_id not in (None, self.scope.account_id)
+        line = event.content.get("id") or event.content.get("_id") if isinstance(event.content, Mapping) else None
+        return line is not None and line not in self.known.lines
 
     def _told(self, found: Found) -> str:
         """A place as a person finds it."""

@@ -359,7 +359,7 @@ def _stays(table: Table) -> str:
 
 def _condition(table: Table, scope: Scope) -> str | None:
     if table.mentions:
-        whole = f"{table.day} < $before" if scope.account_id is None else f"contains({table.mentions}, $account)"
+        whole = f"{table.day} < $before" if scope.account_id is None else _TOLD_OF.format(text=table.mentions)
         return f"({whole} OR {_MENTIONED.format(text=table.mentions, table=table.name)})"
     if scope.account_id is not None:
         return f"{table.account} = $account"
@@ -449,6 +449,7 @@ _ERASED_SINCE = """
 SELECT DISTINCT h.place FROM hashed_rows AS h JOIN erased_lines AS e USING (account_hash, line_hash)
 WHERE h.linked_at IS NULL OR e.erased_at >= h.linked_at
 """
+_TOLD_OF = "regexp_matches({text}, '(^|[^A-Za-z0-9_-])' || regexp_escape($account) || '([^A-Za-z0-9_-]|$)')"
 _MENTIONED = r"""{text} IN (
     SELECT told
     FROM (SELECT {text} AS told, unnest(regexp_extract_all({text}, '"((?:[^"\\]|\\.)*)"', 1)) AS name FROM {table})

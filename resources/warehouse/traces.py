@@ -39,7 +39,7 @@ class Traces:
 
 
 def gather(con: duckdb.DuckDBPyConnection, going: Iterable[tuple[Table, str]], values: Mapping[str, object]) -> Traces:
-    """Gather what is known of rows before they go.
+    """Gather what is known of rows before they go; answers only repeat what other rows say.
 
     Args:
         con: with the lines in scope in `erasing_lines`.
@@ -48,10 +48,10 @@ def gather(con: duckdb.DuckDBPyConnection, going: Iterable[tuple[Table, str]], v
     """
     lines = con.execute("SELECT DISTINCT transaction_id FROM erasing_lines ORDER BY ALL").fetchall()
     con.execute(_SOME_LINES.format(step=_step(len(lines))))
-    statement = " UNION ALL ".join(_texts_of(table, where) for table, where in going if table.texts)
-    parts: set[str] = set()
-    for (text,) in con.execute(statement, used_in(statement, values)).fetchall():
-        parts |= telling_parts(text)
+    telling = [(table, where) for table, where in going if table.texts and not table.mentions]
+    statement = " UNION ALL ".join(_texts_of(table, where) for table, where in telling)
+    rows = con.execute(statement, used_in(statement, values)).fetchall() if telling else []
+    parts: set[str] = set().union(*(telling_parts(text) for (text,) in rows))
     return Traces([line for (line,) in lines], _evenly(sorted(parts)))
 
 

@@ -27,6 +27,7 @@ from pipelines.build import build_defs
 from pipelines.retention import Erased, erase_account, preview, purge_expired
 from resources.clock import FixedClock
 from resources.erasure_home import erasure_key
+from resources.landing import WEBHOOKS, Event, land
 from resources.remnants import search
 from resources.settings import Settings
 from resources.warehouse import accounts, transactions
@@ -356,6 +357,47 @@ def in_dagster(folder: Path) -> Path:
 
 
 PLANTED = (in_text, in_landing, in_parquet, in_a_sheet, in_gzip, in_dagster)
+
+
+def test_a_kept_answer_goes_with_the_account_that_it_tells_of_and_what_else_it_told_is_no_remnant(home: Home) -> None:
+    shared = "the-cursor-of-both-accounts"
+    longer = f"{GOING}2"
+    answers = [json.dumps({"accountId": account, "cursor": shared}) for account in (GOING, longer)]
+    home.write(
+        lambda con: con.executemany("INSERT INTO answers (token_id, body) VALUES ('t', ?)", [[a] for a in answers])
+    )
+    home.write(lambda con: con.execute("UPDATE accounts SET cursor = ? WHERE account_id = ?", [shared, STAYING]))
+    (done,) = home.erase()
+    assert done.proved, done.remnants
+    with home.warehouse.read() as con:
+        assert con.execute("SELECT body FROM answers").fetchall() == [(answers[1],)]
+
+
+def landed(home: Home, account: str, line: dict[str, object]) -> Path:
+    """An event of a line, answered and not yet taken in."""
+    told = {"event": "transaction.settled", "data": {"account": account, "transaction": line}}
+    before = set((home.settings.landing / WEBHOOKS).glob("*.json"))
+    assert land(home.settings.landing, Event.of(json.dumps(told).encode()), "hmac", now=NOW)
+    (path,) = set((home.settings.landing / WEBHOOKS).glob("*.json")) - before
+    return path
+
+
+def test_an_event_that_waits_stays_when_another_account_with_the_same_words_is_erased(home: Home) -> None:
+    own = landed(home, GOING, row(GOING, 3, DAYS[3]))
+    anothers = landed(home, STAYING, {**row(GOING, 3, DAYS[3]), "id": "another-line-0001"})
+    (done,) = home.erase()
+    assert done.proved, done.remnants
+    assert not own.exists()
+    assert anothers.exists()
+
+
+def test_an_event_that_waits_stays_when_an_older_line_with_the_same_words_expires(home: Home) -> None:
+    old = landed(home, GOING, row(GOING, 1, DAYS[1]))
+    new = landed(home, GOING, {**row(GOING, 1, NOW.date()), "id": "another-line-0001"})
+    (done,) = home.purge()
+    assert done.proved, done.remnants
+    assert not old.exists()
+    assert new.exists()
 
 
 def test_what_lies_beside_the_warehouse_goes_too(home: Home) -> None:
