@@ -139,6 +139,8 @@ def test_when_all_are_declined_the_line_becomes_a_draft(books: Books) -> None:
     others = [name for (name,) in books.rows("SELECT settlement_id FROM audit.settlements") if name != first]
     for name in (first, *others):
         books.write(lambda con, name=name: settlements.decline(con, name, by="ngozi", now=LATER))  # type: ignore[misc]
+    assert books.outcomes()["p"] == ("review", "business_signal"), "until the next run settles it anew"
+    assert books.rows("SELECT sum(undecided) FROM audit.funnel") == [(0,)]
     books.decide(trace="trace-3")
     assert books.outcomes()["p"] == ("drafted", "business_signal")
 
