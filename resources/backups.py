@@ -25,6 +25,7 @@ from typing import Any
 
 from resources.erasure_home import erasure_folder, erasure_key
 from resources.errors import ConfigurationError, WarehouseError
+from resources.landing import WEBHOOKS
 from resources.settings import Settings
 from resources.warehouse.connection import Warehouse
 
@@ -98,7 +99,8 @@ def read_backup(file: Path) -> Backup:
 def put_in_place(warehouse: Warehouse, settings: Settings, file: Path) -> None:
     """Put a backup that was read in the place of what is there.
 
-    It is unpacked aside first; what is there is taken away once all of it is. The home's own key of erasures stays.
+    It is unpacked aside first; what is there is taken away once all of it is. The home's own key of erasures stays, and
+    so do events that wait.
 
     Raises:
         ConfigurationError: the warehouse is not on this machine.
@@ -117,7 +119,7 @@ def put_in_place(warehouse: Warehouse, settings: Settings, file: Path) -> None:
             for name in ("", "-wal", "-shm"):
                 catalog.with_name(catalog.name + name).unlink(missing_ok=True)
             _replace(aside / "data", data)
-            _replace(aside / "landing", settings.landing)
+            _put_landed(aside / "landing", settings.landing)
             shutil.move(aside / "catalog.sqlite", catalog)
             if not (key := erasure_folder(home) / "key").exists():
                 key.parent.mkdir(mode=0o700, exist_ok=True)
@@ -189,6 +191,19 @@ def _name_data(catalog: Path, data: Path) -> None:
     """Write into the catalogue where its files will be; it is nobody's yet."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(catalog)) as con, con:
         con.execute("UPDATE ducklake_metadata SET value = ? WHERE key = 'data_path'", [f"{data}/"])
+
+
+def _put_landed(new: Path, old: Path) -> None:
+    """Put landed files in place; an event that waits stays: it was answered, and nobody sends it again."""
+    (old / WEBHOOKS).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in old.iterdir():
+        if path.name != WEBHOOKS:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in new.rglob("*"):
+        if path.is_file():
+            place = old / path.relative_to(new)
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.replace(place)
 
 
 def _replace(new: Path, old: Path) -> None:

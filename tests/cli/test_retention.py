@@ -70,7 +70,11 @@ def test_unlinking_with_purge_leaves_nothing_and_may_be_done_again(
 
 def test_a_backup_put_back_is_purged_again(town: Town, erased: tuple[Path, dict[str, list[str]]]) -> None:
     file, lines = erased
+    waiting = town.home / "landing" / "webhooks" / "20260301T100000000000-00000000000000aa.json"
+    waiting.parent.mkdir(parents=True, exist_ok=True)
+    waiting.write_text('{"event": {"event": "app.invented", "data": {}}}', encoding="utf-8")
     told = town.done("restore", str(file), "--json").document
+    assert waiting.exists()
     assert [each["proved"] for each in told["erased"]] == [True, True]
     assert all(traces(town, ids) == [] for ids in lines.values())
     states = {each["account_id"]: each["status"] for each in town.done("accounts", "list", "--json").document}
