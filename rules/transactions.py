@@ -169,6 +169,11 @@ def payload_hash(payload: str) -> str:
     return blake2b(payload.encode(), digest_size=16).hexdigest()
 
 
+def encodable(text: str) -> str:
+    """The text with what UTF-8 cannot hold replaced: either half of a surrogate pair without the other."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _object(row: object) -> dict[str, object]:
     """The row as an object; an empty one where it is none, so that its fields are looked at like any other's."""
     return dict(row) if isinstance(row, Mapping) else {}
@@ -289,7 +294,7 @@ def _texts(column: _Column, read: Callable[[object], str | None]) -> pl.Series:
     if column.series is not None and column.series.dtype == pl.String:
         return column.series
     texts = (read(value) for value in column.values)
-    return pl.Series([None if text is None else _encodable(text) for text in texts], dtype=pl.String)
+    return pl.Series([None if text is None else encodable(text) for text in texts], dtype=pl.String)
 
 
 def _wholes(column: _Column) -> pl.Series:
@@ -348,7 +353,7 @@ def _party(value: object) -> str | None:
 def _tag_list(value: object) -> list[str]:
     """The tags among a value: the texts of a list, or one text."""
     given = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    return [_encodable(tag.strip()) for tag in given if isinstance(tag, str) and tag.strip()]
+    return [encodable(tag.strip()) for tag in given if isinstance(tag, str) and tag.strip()]
 
 
 def _whole(value: object) -> int | None:
@@ -361,11 +366,6 @@ def _whole(value: object) -> int | None:
         whole = type(value) is int
     number = int(value) if whole else None  # type: ignore[call-overload]
     return number if number is not None and abs(number) <= _GREATEST else None
-
-
-def _encodable(text: str) -> str:
-    """The text with what UTF-8 cannot hold replaced."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _payloads(
@@ -420,6 +420,6 @@ def _exact_json(value: object) -> str:
         return str(value)
     if isinstance(value, Decimal) or (isinstance(value, float) and not math.isfinite(value)):
         return _ascii(str(value))
-    if isinstance(value, str) and _encodable(value) != value:
+    if isinstance(value, str) and encodable(value) != value:
         return _ascii(value)
     return _compact(value)

@@ -10,13 +10,15 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from resources.warehouse.accounts import AccountDetails
 from rules.money import SPELLINGS
+from rules.transactions import encodable
 
 AVAILABLE, PARTIAL, UNAVAILABLE, FAILED, PROCESSING = "AVAILABLE", "PARTIAL", "UNAVAILABLE", "FAILED", "PROCESSING"
 _SHORT_NUMBER = 16
+_MOST_DIGITS = 100
 _REAUTHORISE = re.compile(r"\bre[-_ ]?auth", re.IGNORECASE)
 _BVN_IN_TEXT = re.compile(r"(?i)(bvn\W{0,3})\d{7}(\d{4})(?!\d)")
 _LONGEST_MESSAGE = 200
@@ -53,33 +55,35 @@ class AccountReading:
 
 
 def decode(body: bytes) -> object:
-    """Decode JSON without losing a digit; BVNs in it are cut to their last four digits."""
+    """Decode JSON without losing a digit, fit to be kept: BVNs are cut, and no text holds half of a surrogate pair."""
     try:
-        value = _decoder.decode(body.decode("utf-8-sig"))
-    except json.JSONDecodeError:
-        raise
-    except ValueError:  # a whole number of thousands of digits, or no UTF-8
-        value = _patient_decoder.decode(body.decode("utf-8-sig"))
+        value = _decoded(body)
+        return fit_to_keep(value) if b"bvn" in body.lower() or b"\\u" in body else value
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    return without_bvn(value) if b"bvn" in body.lower() else value
 
 
 def decode_strictly(body: bytes) -> object:
     """Decode JSON as `decode` does, and nothing that is not JSON: no NaN, no infinity."""
     try:
-        return without_bvn(_strict_decoder.decode(body.decode("utf-8-sig")))
+        return fit_to_keep(_strict_decoder.decode(body.decode("utf-8-sig")))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def without_bvn(value: object) -> object:
-    """Cut every BVN in a decoded body to its last four digits, under its own key or named in a text."""
+def fit_to_keep(value: object) -> object:
+    """Cut every BVN in a decoded body to its last four digits, and replace what UTF-8 cannot hold, in keys as well.
+
+    A BVN stands under its own key or is named in a text; UTF-8 cannot hold half of a surrogate pair.
+    """
     if isinstance(value, dict):
-        return {key: _last_digits(item) if key.lower() == "bvn" else without_bvn(item) for key, item in value.items()}
+        return {
+            encodable(key): _last_digits(item) if key.lower() == "bvn" else fit_to_keep(item)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [without_bvn(item) for item in value]
-    return _BVN_IN_TEXT.sub(r"\1\2", value) if isinstance(value, str) else value
+        return [fit_to_keep(item) for item in value]
+    return encodable(_BVN_IN_TEXT.sub(r"\1\2", value)) if isinstance(value, str) else value
 
 
 def message_of(body: object) -> str:
@@ -154,6 +158,16 @@ def account_of(body: object, _: Mapping[str, str]) -> AccountReading | None:
     )
 
 
+def _decoded(body: bytes) -> object:
+    text = body.decode("utf-8-sig")
+    try:
+        return _decoder.decode(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a whole number of thousands of digits
+        return _patient_decoder.decode(text)
+
+
 def _details(account: Mapping[str, object], data_status: str | None) -> AccountDetails:
     institution = account.get("institution")
     bank = institution if isinstance(institution, Mapping) else {"name": institution}
@@ -199,16 +213,23 @@ def _last_digits(value: object) -> str | None:
     return "".join(character for character in str(value) if character.isdigit())[-4:] or None
 
 
-def _exact(text: str) -> float | Decimal:
-    """A number with a point or an exponent, as a float only where that loses nothing."""
-    if len(text) > _SHORT_NUMBER or "e" in text or "E" in text:
-        return Decimal(text)
-    return float(text)
+def _exact(text: str) -> float | Decimal | str:
+    """A number with a point or an exponent, as a float only where that loses nothing.
+
+    One with an exponent beyond anything here stays the text it is: as a number it could be too long to be written out.
+    """
+    if len(text) <= _SHORT_NUMBER and "e" not in text and "E" not in text:
+        return float(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    return number if abs(number.adjusted()) <= _MOST_DIGITS else text
 
 
 def _whole(text: str) -> int | str:
     """A whole number; one of more digits than anything here can mean stays the text it is."""
-    return int(text) if len(text) <= 100 else text
+    return int(text) if len(text) <= _MOST_DIGITS else text
 
 
 def _no_constant(text: str) -> object:

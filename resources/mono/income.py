@@ -1,11 +1,12 @@
 """Income as Mono reports it, by webhook and in its list of records: exact numbers, no names.
 
-Holds pure functions from decoded JSON to plain values. Must not hold requests or the warehouse. What is no number, no
-day or no text becomes null: a report is kept for what it says.
+Holds pure functions from decoded JSON to plain values. Must not hold requests or the warehouse. What is no day, no
+text or no number that a column holds becomes null: a report is kept for what it says.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +15,7 @@ from decimal import Decimal
 from rules.transactions import canonical_json, payload_hash
 
 _BESIDE = frozenset({"account", "app", "business"})
-_GREATEST = 2**63 - 1
+_GREATEST, _GREATEST_COUNT = 2**63 - 1, 2**31 - 1
 _AMOUNTS = (
     "total_income",
     "annual_income",
@@ -28,10 +29,8 @@ _STREAM_WHOLES = (
     "monthly_average",
     "average_income_amount",
     "last_income_amount",
-    "periods_with_income",
-    "number_of_incomes",
-    "number_of_months",
 )
+_STREAM_COUNTS = ("periods_with_income", "number_of_incomes", "number_of_months")
 _STREAM_DAYS = ("first_income_date", "last_income_date")
 
 Row = dict[str, object]
@@ -61,7 +60,8 @@ def income_of(value: object) -> Income | None:
     told = {key: item for key, item in value.items() if key not in _BESIDE}
     record: Row = {"record_hash": payload_hash(canonical_json(told)), "period": _text(value.get("period"))}
     record |= {name: _day(value.get(name)) for name in ("first_transaction_date", "last_transaction_date")}
-    record |= {name: _whole(value.get(name)) for name in ("number_of_income_streams", *_AMOUNTS)}
+    record["number_of_income_streams"] = _whole(value.get("number_of_income_streams"), _GREATEST_COUNT)
+    record |= {name: _whole(value.get(name)) for name in _AMOUNTS}
     return Income(record, [_stream(stream) for stream in streams if isinstance(stream, Mapping)])
 
 
@@ -87,20 +87,27 @@ def _reports(data: list[object]) -> Iterator[Income]:
 def _stream(value: Mapping[str, object]) -> Row:
     row: Row = {name: _text(value.get(name)) for name in _STREAM_TEXTS}
     row |= {name: _whole(value.get(name)) for name in _STREAM_WHOLES}
+    row |= {name: _whole(value.get(name), _GREATEST_COUNT) for name in _STREAM_COUNTS}
     row |= {name: _day(value.get(name)) for name in _STREAM_DAYS}
-    stability = value.get("stability")
-    row["stability"] = float(stability) if type(stability) in (int, float, Decimal) else None  # type: ignore[arg-type]
-    return row
+    return row | {"stability": _number(value.get("stability"))}
 
 
 def _text(value: object) -> str | None:
     return (value.strip() or None) if isinstance(value, str) else None
 
 
-def _whole(value: object) -> int | None:
+def _whole(value: object, greatest: int = _GREATEST) -> int | None:
     if type(value) is float and value.is_integer():
         value = int(value)
-    return value if type(value) is int and abs(value) <= _GREATEST else None
+    return value if type(value) is int and abs(value) <= greatest else None
+
+
+def _number(value: object) -> float | None:
+    try:
+        number = float(value) if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) else None
+    except (OverflowError, ValueError):
+        return None
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _day(value: object) -> date | None:

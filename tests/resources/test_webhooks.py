@@ -300,6 +300,51 @@ def test_income_is_taken_in_once(desk: Desk) -> None:
     ]
 
 
+HALF = "\ud800"
+STREAM = {"income_type": "WAGES", "last_income_description": "PAYMENT"}
+UNHEARD_OF = {
+    "half of a pair in an account's id": ("mono.events.account_updated", {"id": HALF}, "not_linked"),
+    "half of a pair in a name": (f"x{HALF}", {}, "kept"),
+    "half of a pair in a key": ("mono.events.account_income", {"income_streams": [{**STREAM, HALF: 1}]}, "income"),
+    "half of a pair in a text": (
+        "mono.events.account_income",
+        {"income_streams": [STREAM | {"last_income_description": f"A{HALF}"}]},
+        "income",
+    ),
+    "a share of 401 digits": (
+        "mono.events.account_income",
+        {"income_streams": [STREAM | {"stability": 10**400}]},
+        "income",
+    ),
+    "a share that is no number": (
+        "mono.events.account_income",
+        {"income_streams": [STREAM | {"stability": float("inf")}]},
+        "income",
+    ),
+    "a count of 64 bits": (
+        "mono.events.account_income",
+        {"income_streams": [STREAM | {"number_of_months": 2**40}], "number_of_income_streams": 2**40},
+        "income",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNHEARD_OF)
+def test_what_no_column_holds_stops_no_event(desk: Desk, case: str) -> None:
+    name, data, outcome = UNHEARD_OF[case]
+    desk.land(desk.event(name, **{"account": desk.account} | data if "id" not in data else data))
+    desk.land(desk.line())
+    assert desk.take_in().outcomes == {outcome: 1, "merged": 1}
+    assert desk.files("webhooks") == []
+
+
+def test_a_number_beyond_all_exponents_stops_no_event(desk: Desk) -> None:
+    streams = [STREAM | {"stability": "MUCH", "monthly_average": "MORE"}]
+    told = json.dumps({"event": desk.event("mono.events.account_income", account=desk.account, income_streams=streams)})
+    desk.land(told.replace('"MUCH"', "1e400").replace('"MORE"', "1e99999999999999999999"))
+    assert desk.take_in().outcomes == {"income": 1}
+
+
 def test_a_run_that_died_before_it_moved_its_files_changes_nothing_when_it_is_done_again(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
