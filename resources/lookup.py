@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 import duckdb
 import polars as pl
@@ -40,6 +41,7 @@ from rules.transactions import QUARANTINE_SCHEMA, TRANSACTION_SCHEMA
 
 PAGES_OF_INCOME = 20
 """Of the list of records so many pages are read, the newest first."""
+_GREATEST = 2**63 - 1
 
 
 @dataclass
@@ -147,16 +149,17 @@ async def _ready(client: MonoClient, account_id: str, sleep: Sleep) -> AccountRe
     raise NotReady("Mono is still fetching this account's data from the bank. Look it up again in a few minutes.")
 
 
-def _balance(document: Mapping[str, object]) -> tuple[int, str | None]:
+def _balance(document: Mapping[str, object]) -> tuple[int, str | None] | None:
+    """The balance in minor units and its currency; null where it is a number that no column holds."""
     data = document.get("data")
     told = data.get("balance") if isinstance(data, Mapping) else None
-    if type(told) is float and told.is_integer():
+    if isinstance(told, (float, Decimal)) and told == int(told):
         told = int(told)
     if not isinstance(data, Mapping) or type(told) is not int:
         raise BadResponse("Mono's answer holds no balance. Try again later.")
     currency = data.get("currency")
     code = currency.strip().upper() if isinstance(currency, str) else ""
-    return told, SPELLINGS.get(code, code) or None
+    return (told, SPELLINGS.get(code, code) or None) if abs(told) <= _GREATEST else None
 
 
 def _identity(document: Mapping[str, object]) -> Identity | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +15,8 @@ from resources.settings import Settings
 from resources.warehouse import accounts
 from rules.policy import parse_policy
 from tests.gateway.town import WORLD, Town, problem
+from tests.gateway.town import town as open_town
+from tests.resources.mono.scripted import Answer, Bank, Mono, row
 
 LINK = {
     "customer": {"name": "Invented Stores Ltd", "email": "books@shop.example"},
@@ -24,6 +27,7 @@ NOTICE = (
     "family/gift/loan transfers are ignored. Keep references consistent (e.g., INV-123) for matching."
 )
 FIRST, SECOND, THIRD, FOURTH = WORLD.account_ids
+ODD = "acc-odd"
 PARTS = ["", "/identity", "/balance", "/income", "/income-records"]
 
 
@@ -182,3 +186,25 @@ def test_what_the_widgets_address_is_moved_to() -> None:
     from gateway.routes.linking import _moved
 
     assert _moved("https://link.mono.co/AL1?x=1", "https://w.example/base") == "https://w.example/base/AL1?x=1"
+
+
+def test_half_of_a_surrogate_pair_in_a_holders_name_is_replaced_by_every_route(tmp_path: Path) -> None:
+    bank = Bank([row("a")], holder="Okoro \ud800")
+    with Mono({ODD: bank}).running() as mono, open_town(tmp_path, mono_base_url=mono.url) as town:
+        town.link(ODD)
+        details = town.ask("GET", f"/si/mono/accounts/{ODD}")
+        listed = town.ask("GET", "/si/mono/accounts?linkedOnly=true")
+        synced = town.ask("POST", "/si/mono/sync", json={"accountId": ODD})
+    assert (details.status_code, listed.status_code, synced.status_code) == (200, 200, 200)
+    assert details.json()["data"]["account"]["name"] == listed.json()["data"][0]["name"] == "Okoro \ufffd"
+    assert synced.json()["imported"] == 1
+
+
+def test_numbers_beyond_all_exponents_are_passed_on_as_text(tmp_path: Path) -> None:
+    told = b'{"data": {"balance": 1e400, "limit": 1e99999999999999999999}}'
+    with Mono({ODD: Bank([])}).running() as mono, open_town(tmp_path, mono_base_url=mono.url) as town:
+        mono.tricks.append(lambda _: Answer(told))
+        town.link(ODD)
+        answer = town.ask("GET", f"/si/mono/accounts/{ODD}/balance")
+    assert answer.status_code == 200
+    assert answer.json()["data"] == {"balance": "1e400", "limit": "1e99999999999999999999"}

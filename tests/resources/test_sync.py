@@ -289,6 +289,14 @@ def test_one_account_that_is_dead_stops_no_other(setting: Setting) -> None:
     assert setting.account(gone).synced_at is None
 
 
+def test_half_of_a_surrogate_pair_in_a_holders_name_stops_no_account(setting: Setting) -> None:
+    odd, other = setting.link(Bank(many(3), holder="Okoro \ud800")), setting.link(Bank(many(2)))
+    report = setting.sync(odd, other)
+    assert [each.error for each in report.accounts] == [None, None]
+    assert setting.account(odd).holder == "Okoro \ufffd"
+    assert (len(setting.lines(odd)), len(setting.lines(other))) == (3, 2)
+
+
 def test_pages_before_one_that_cannot_be_had_are_kept(setting: Setting) -> None:
     bank = Bank(many(25))
     account_id = setting.link(bank)

@@ -197,6 +197,24 @@ def test_an_error_never_holds_the_key_or_the_query(mono: Mono) -> None:
     assert "start=" not in str(broken.value)
 
 
+def test_what_utf_8_cannot_hold_arrives_replaced(mono: Mono) -> None:
+    body = b'{"data": {"full_name": "A\\ud800", "\\uDC00": "\\ud83d\\ude00"}}'
+    mono.tricks.append(lambda request: Answer(body))
+    told = ask(mono, lambda client: client.identity("acc"))["data"]
+    assert told == {"full_name": "A\ufffd", "\ufffd": "\U0001f600"}
+
+
+def test_a_number_beyond_all_exponents_arrives_as_text(mono: Mono) -> None:
+    mono.tricks.append(lambda request: Answer(b'{"data": {"balance": 1e400, "rate": -1e-99999999999999999999}}'))
+    told = ask(mono, lambda client: client.balance("acc"))["data"]
+    assert told == {"balance": "1e400", "rate": "-1e-99999999999999999999"}
+
+
+def test_a_bvn_whose_key_is_escaped_arrives_no_more_whole_than_another(mono: Mono) -> None:
+    mono.tricks.append(lambda request: Answer(b'{"data": {"\\u0062vn": "22000000012"}}'))
+    assert ask(mono, lambda client: client.identity("acc"))["data"] == {"bvn": "0012"}
+
+
 def test_a_bvn_never_arrives_whole(mono: Mono) -> None:
     answers = {
         "/v2/accounts/acc/identity": {"data": {"bvn": "22000000012", "full_name": "Ade Okoro"}},
