@@ -72,7 +72,8 @@ _BY_STATUS = {
     "reauthorization_required": Ask.REAUTHORISE,
 }
 _UPDATED, _JOB = "mono.events.account_updated", "mono.accounts.jobs.update"
-_BESIDE_A_LINE = frozenset({"account", "app", "business", "meta", "customer"})
+_ACCOUNT_NAMES = ("account", "accountId", "account_id")
+_BESIDE_A_LINE = frozenset({*_ACCOUNT_NAMES, "app", "business", "meta", "customer"})
 _LONGEST_NAME = 100
 
 
@@ -86,7 +87,7 @@ def event_of(value: object) -> Event:
     data = value.get("data")
     data = data if isinstance(data, Mapping) else {}
     ask = _ask(name, data)
-    account = account_id_of(data, nested_only=ask is Ask.MERGE)
+    account = account_id_of(data, of_line=ask is Ask.MERGE)
     if account is None and ask is not Ask.KEEP:
         raise ValueError("the event names no account")
     return Event(
@@ -107,13 +108,17 @@ def event_key(value: Mapping[str, object]) -> str:
     return sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def account_id_of(data: Mapping[str, object], *, nested_only: bool = False) -> str | None:
-    """The account's id, at `account._id`, `account.id`, `account` or `id`; with `nested_only` not at the last."""
-    found = _id(data.get("account"))
+def account_id_of(data: Mapping[str, object], *, of_line: bool = False) -> str | None:
+    """The account's id: at `account._id`, `account.id`, `account`, `accountId`, `account_id`, or else at `id`.
+
+    All but the last are looked for in a nested `transaction` as well. Where the data are a line themselves (`of_line`,
+    nothing nested), `id` is the line's own.
+    """
     line = data.get("transaction")
-    if found is None and isinstance(line, Mapping):
-        found = _id(line.get("account"))
-    return found if found is not None or nested_only else _text(data.get("id"))
+    nested = line if isinstance(line, Mapping) else {}
+    named = (_id(each.get(name)) for each in (data, nested) for name in _ACCOUNT_NAMES)
+    found = next((each for each in named if each is not None), None)
+    return _text(data.get("id")) if found is None and (nested or not of_line) else found
 
 
 def _ask(name: str, data: Mapping[str, object]) -> Ask:

@@ -121,6 +121,44 @@ def test_the_row_may_lie_flat_beside_the_account(desk: Desk) -> None:
     assert desk.take_in().outcomes == {"merged": 1}
 
 
+ROW = {"id": "tx-of-it", "amount": 100, "type": "debit", "date": "2025-06-01"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"id": "*", "transaction": ROW},
+        {"accountId": "*", "transaction": ROW},
+        {"account_id": "*", "transaction": ROW},
+        {"id": "job", "account_id": "*", "transaction": ROW},
+        {"id": "job", "transaction": ROW | {"account": {"_id": "*"}}},
+        {"id": "job", "transaction": ROW | {"accountId": "*"}},
+        {"id": "job", "transaction": ROW | {"account_id": "*"}},
+        {"accountId": "*"} | ROW,
+        {"account_id": "*"} | ROW,
+        {"account": {"id": "*"}} | ROW,
+    ],
+)
+def test_a_line_is_of_the_account_that_its_event_names_in_whatever_way(desk: Desk, data: dict[str, Any]) -> None:
+    desk.land(desk.event("transaction.updated", **json.loads(json.dumps(data).replace("*", desk.account))))
+    assert desk.take_in().outcomes == {"merged": 1}
+    assert desk.narrations() == [("tx-of-it", None)]
+
+
+@pytest.mark.parametrize("name", ["account", "accountId", "account_id"])
+def test_a_flat_line_is_kept_as_upstream_would_list_it_without_its_account(desk: Desk, name: str) -> None:
+    desk.land(desk.event("transaction.updated", **ROW, **{name: desk.account}))
+    desk.take_in()
+    (payload,) = desk.query("SELECT payload FROM transactions WHERE account_id = ?", desk.account)[0]
+    assert json.loads(payload) == ROW
+
+
+@pytest.mark.parametrize("name", ["accountId", "account_id"])
+def test_news_of_an_account_may_name_it_beside_another_id(desk: Desk, name: str) -> None:
+    desk.land(desk.event("mono.events.account_updated", **{"id": "job", name: desk.account}))
+    assert desk.take_in().outcomes == {"pulled": 1}
+
+
 def test_nothing_landed_is_nothing_done(desk: Desk) -> None:
     assert desk.take_in() == LandedReport()
 
