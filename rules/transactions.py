@@ -1,12 +1,12 @@
 """Bank lines as upstream writes them, made into transactions: types, spellings and days settled once, here.
 
 Holds `normalise`, the only way from a raw row to the tables `transactions` and `quarantine`. Must not hold decisions,
-nor know where the rows come from. A row is quarantined only where it has no usable id, amount, type or date; a wrong
-optional field becomes null, since the raw payload keeps it.
+nor know where the rows come from. A row is quarantined only where it has no usable id, amount, type or date, or where
+its status says that no money moved; a wrong optional field becomes null, since the raw payload keeps it.
 
 What upstream leaves open is settled so: an amount is a JSON number of whole value (500 and 500.0, not "500"); a time
 without a zone is UTC, a date without a time is its midnight in UTC (the same day in Lagos); a currency that is
-no three letters is XXX, which nobody invoices in, and not the account's; an unknown status is settled.
+no three letters is XXX, which nobody invoices in, and not the account's; any other status, or none, is settled.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _UTC_TIME = r"^(19[7-9]|20[0-9]|21[0-9])[0-9]-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2
 _NEEDS_ESCAPE = r'["\\\x00-\x1f]'
 _REPLACEMENT = "\ufffd"
 _PENDING = ["pending", "processing", "hold"]
+_NEVER_MOVED = ["failed", "reversed", "declined", "cancelled", "canceled"]
 _TEXT = frozenset({str, type(None)})
 _WHOLE = frozenset({int, type(None)})
 
@@ -85,6 +86,7 @@ EXPECTED = {
     "amount": f"a positive whole number of minor units, at most {_GREATEST}",
     "type": "credit or debit",
     "date": f"an ISO 8601 date or time from {_YEARS.start} to {_YEARS.stop - 1}",
+    "status": "one of money that moved or may yet move (failed, reversed, declined and cancelled are none)",
 }
 """What a row must hold to be read, by field, in the order in which a row is looked at."""
 
@@ -235,7 +237,8 @@ def _settled(lines: pl.DataFrame) -> pl.DataFrame:
     """The typed columns with each spelling, sign and day settled; null where that leaves nothing."""
     if lines["payload"].str.contains(r"\u0000", literal=True).any():
         lines = lines.with_columns(cs.string().exclude("payload").str.replace_all("\0", _REPLACEMENT, literal=True))
-    pending = _one_of(pl.col("status"), _PENDING).is_not_null()
+    status = pl.col("status")
+    pending, never_moved = (_one_of(status, words).is_not_null() for words in (_PENDING, _NEVER_MOVED))
     return lines.with_columns(
         pl.when(pl.col("transaction_id").str.strip_chars() != "").then("transaction_id").alias("transaction_id"),
         pl.col("booked_at").dt.convert_time_zone(LAGOS).dt.date().alias("day"),
@@ -244,7 +247,7 @@ def _settled(lines: pl.DataFrame) -> pl.DataFrame:
         iso_currency(pl.col("currency")).alias("currency"),
         _trimmed("counterparty"),
         _trimmed("reference"),
-        pl.when(pending).then(pl.lit("pending")).otherwise(pl.lit("settled")).alias("status"),
+        pl.when(pending).then(pl.lit("pending")).when(~never_moved).then(pl.lit("settled")).alias("status"),
     )
 
 
@@ -261,6 +264,8 @@ def _first_fault() -> pl.Expr:
         .then(pl.lit("type"))
         .when(pl.col("booked_at").is_null())
         .then(pl.lit("date"))
+        .when(pl.col("status").is_null())
+        .then(pl.lit("status"))
     )
 
 

@@ -238,6 +238,8 @@ def test_a_currency_is_stored_as_its_iso_code(value: object, code: str | None) -
         ("HOLD", "pending"),
         ("settled", "settled"),
         ("successful", "settled"),
+        ("not failed", "settled"),
+        ("unknown", "settled"),
         ("", "settled"),
         (None, "settled"),
         (7, "settled"),
@@ -245,6 +247,18 @@ def test_a_currency_is_stored_as_its_iso_code(value: object, code: str | None) -
 )
 def test_a_status_is_pending_or_settled(value: object, status: str) -> None:
     assert line(status=value)["status"] == status
+
+
+@pytest.mark.parametrize("value", ["failed", " Reversed ", "DECLINED", "cancelled", "canceled"])
+def test_money_that_never_moved_is_no_transaction(value: str) -> None:
+    row = {**ROW, "status": value}
+    field, payload = fault(row)
+    assert field == "status"
+    assert json.loads(payload) == row
+
+
+def test_of_several_faults_the_status_is_told_last() -> None:
+    assert fault({**ROW, "status": "failed", "date": "some day"})[0] == "date"
 
 
 @pytest.mark.parametrize(
