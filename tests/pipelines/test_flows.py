@@ -131,6 +131,29 @@ def test_income_that_comes_by_webhook_is_kept_and_not_again_when_it_is_asked_for
     assert query(installation, "SELECT count(*) > 0 FROM audit.income WHERE account_id = ?", account.id) == [(True,)]
 
 
+def test_what_no_column_holds_is_landed_and_taken_in_and_stops_no_event_behind_it(
+    installation: Installation, runner: Runner
+) -> None:
+    account = installation.world.account_ids[1].encode()
+    stream = b'{"income_type": "WAGES\\ud800", "\\udc00": 1, "stability": %b}' % (b"9" * 401)
+    bodies = [
+        b'{"event": "mono.events.account_updated", "data": {"id": "\\ud800"}}',
+        b'{"event": "x\\ud800", "event_id": "b"}',
+        b'{"event": "mono.events.account_income", "data": {"account": "%b", "income_streams": [%b]}}'
+        % (account, stream),
+        b'{"event": "mono.events.account_income", "data": {"account": "%b", "income_streams": [{"stability": 1e999}]}}'
+        % account,
+        b'{"event": "behind.them"}',
+    ]
+    now = datetime.now(UTC)
+    for body in bodies:
+        assert land(installation.settings.landing, Event.of(body), "secret", now=now)
+    result = launch(runner, "webhooks")
+    assert result.success
+    told = metadata(result, "webhook_events")
+    assert (told["files"], told["not_linked"], told["kept"], told["income"], told["quarantined"]) == (5, 1, 2, 2, 0)
+
+
 def test_an_account_that_is_processing_is_waited_for(installation: Installation, runner: Runner) -> None:
     ledger = installation.sandbox.bank.ledgers[installation.world.account_ids[0]]
     ledger.processing_left = 3
