@@ -10,7 +10,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from assets.webhooks import TakingIn
 from resources import webhooks
 from resources.clock import FixedClock
 from resources.errors import WarehouseError
@@ -18,6 +17,7 @@ from resources.landed import LandingFolder
 from resources.mono import income
 from resources.warehouse import webhook_events
 from resources.warehouse.connection import Warehouse
+from resources.webhook_batches import TakingIn
 from resources.webhooks import LandedReport
 from tests.resources.test_webhooks import NOW, Desk
 from tests.resources.warehouse.homes import warehouse_in
