@@ -45,8 +45,11 @@ def link(
 ) -> None:
     """Link an account to a tenant; its details and lines are read by the next sync."""
     from cli.session import begin
+    from resources.ids import check_account_id, check_organization
     from resources.warehouse import accounts
 
+    check_account_id(account)
+    check_organization(organization)
     session = begin()
     tenant = session.tenant(organization, environment, account)
     new = session.warehouse.write(
@@ -70,8 +73,11 @@ def unlink(
 ) -> None:
     """End an account's consent at Mono and stop reading it; what was read stays, unless it is purged."""
     from cli.session import begin
+    from resources.ids import check_account_id, check_organization
     from resources.warehouse import accounts
 
+    check_account_id(account)
+    check_organization(organization)
     session = begin()
     with session.warehouse.read() as con:
         known = accounts.find(con, account)

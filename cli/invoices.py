@@ -34,10 +34,12 @@ def import_(
     from dataclasses import asdict
 
     from cli.session import begin, prepared
+    from resources.ids import check_organization
     from resources.invoice_files import read_file
     from resources.invoice_import import import_invoices, owners_without_accounts, says_whose
     from rules.invoices import Owner, read_invoices
 
+    check_organization(organization)
     checked = prepared()
     found = read_file(file)
     where, whose = (environment.value if environment else None), organization or says_whose(found)

@@ -34,11 +34,14 @@ def add(
 ) -> None:
     """Put an entry in force for a tenant, or for one account of it; the same entry twice is one."""
     from cli.session import begin
+    from resources.ids import check_account_id, check_organization
     from resources.warehouse import lists
     from rules.lists import check_entry
     from rules.lists_lint import lint_entries
 
     check_entry(list_, field, match, value)
+    check_account_id(account)
+    check_organization(organization)
     expires_at = moment("--expires", expires) if expires else None
     session = begin()
     tenant = session.tenant(organization, environment, account)

@@ -57,8 +57,10 @@ def erase(
     """
     from cli.session import begin
     from pipelines.retention import erase_account
+    from resources.ids import check_account_id
     from resources.warehouse.erasures import Scope
 
+    check_account_id(account)
     if dry_run:
         _would_go(Scope(account_id=account), as_json=as_json)
         return

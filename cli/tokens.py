@@ -37,8 +37,10 @@ def create(
 ) -> None:
     """Make a token and show it, this once."""
     from cli.session import begin
+    from resources.ids import check_organization
     from resources.warehouse import tokens
 
+    check_organization(organization)
     session = begin()
     tenant = session.tenant(organization, environment, None)
     secret = tokens.new_secret()

@@ -15,6 +15,7 @@ import duckdb
 import polars as pl
 
 from resources.errors import ConfigurationError
+from resources.ids import check_account_id, check_organization
 from rules.transactions import AccountKey
 
 LINKED, UNLINKED = "linked", "unlinked"
@@ -135,9 +136,11 @@ def link(
     A consent given anew starts anew: the cursor and the marks of the old one are cleared.
 
     Raises:
-        ConfigurationError: it is another tenant's, or lines of it are still kept as another tenant's.
+        ConfigurationError: it is another tenant's, or lines of it are still kept as another tenant's; or an id is none.
 
     """
+    check_account_id(account_id)
+    check_organization(organization_id)
     known = find(con, account_id)
     if known is None:
         con.execute(

@@ -75,6 +75,41 @@ def test_wrong_use_ends_with_two_and_a_sentence(nowhere: Place, arguments: list[
     assert result.out == ""
 
 
+NO_IDS = ["", "  ", " acc", "acc\n", "a\nb", "a\x00b", ".", "..", "a/b"]
+ENTRY = ["lists", "add", "deny", "--field", "tag", "--match", "exact", "--value", "x"]
+
+
+@pytest.mark.parametrize("given", NO_IDS, ids=repr)
+def test_what_can_be_no_id_of_an_account_is_refused_before_anything_is_written(nowhere: Place, given: str) -> None:
+    for arguments in (
+        ["accounts", "link", given, "--organization", "o"],
+        ["accounts", "unlink", given],
+        ["accounts", "unlink", given, "--purge"],
+        ["erase", "--account", given],
+        ["erase", "--account", given, "--dry-run"],
+        [*ENTRY, "--organization", "o", "--account", given],
+    ):
+        result = nowhere(*arguments)
+        assert (result.code, result.out) == (2, ""), arguments
+        assert "an account is named by its id at Mono" in result.err
+    assert not nowhere.home.exists()
+
+
+@pytest.mark.parametrize("given", [*NO_IDS, "a:b"], ids=repr)
+def test_what_can_be_no_id_of_an_organisation_is_refused_before_anything_is_written(nowhere: Place, given: str) -> None:
+    for arguments in (
+        ["accounts", "link", "acc", "--organization", given],
+        ["accounts", "unlink", "acc", "--organization", given],
+        ["tokens", "create", "--role", "viewer", "--organization", given],
+        ["invoices", "import", "books.csv", "--organization", given],
+        [*ENTRY, "--organization", given],
+    ):
+        result = nowhere(*arguments)
+        assert (result.code, result.out) == (2, ""), arguments
+        assert "an organisation is named by an id" in result.err
+    assert not nowhere.home.exists()
+
+
 def test_with_json_an_error_is_a_document_too(nowhere: Place) -> None:
     result = nowhere("run", "--json", MONO_RATE_LIMIT="fast")
     assert result.code == 2
