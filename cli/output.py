@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import count
+from math import isfinite
 from pathlib import Path
 
 SIGN_FOR_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
@@ -17,8 +19,12 @@ _WIDEST = 60
 
 
 def emit(document: object) -> None:
-    """Print a document as JSON on standard output: times as ISO 8601, decimals as text."""
-    print(json.dumps(document, default=_plain, indent=2, allow_nan=False))
+    """Print a document as JSON on standard output: times as ISO 8601, decimals as text, what is no number as null."""
+    try:
+        text = json.dumps(document, default=_plain, indent=2, allow_nan=False)
+    except (TypeError, ValueError):  # a key that is no text, or a number that JSON has not: seldom, so looked for late
+        text = json.dumps(_sayable(document), default=_plain, indent=2, allow_nan=False)
+    print(text)
 
 
 def say(text: str = "") -> None:
@@ -53,8 +59,17 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]], right: Itera
 
 
 def records(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[dict[str, object]]:
-    """Rows as one mapping each."""
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+    """Rows as one mapping each; of columns of one name the later are `name_2`, `name_3`."""
+    names = _told_apart(columns)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _told_apart(columns: Sequence[str]) -> list[str]:
+    names: list[str] = []
+    for name in columns:
+        others = (f"{name}_{number}" for number in count(2))
+        names.append(name if name not in names else next(each for each in others if each not in {*columns, *names}))
+    return names
 
 
 def _cell(value: object) -> str:
@@ -68,6 +83,21 @@ def _cell(value: object) -> str:
         text = str(value)
     text = printable(text).replace("\n", " ")
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+
+
+def _sayable(value: object) -> object:
+    """A value that JSON can hold: keys as text, and no number that is not finite."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_key(key): _sayable(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_sayable(each) for each in value]
+    return value
+
+
+def _key(key: object) -> str | int | None:
+    return key if key is None or isinstance(key, (str, int)) else str(_plain(key))
 
 
 def _plain(value: object) -> object:

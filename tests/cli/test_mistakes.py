@@ -158,6 +158,20 @@ def test_signs_that_would_steer_a_terminal_are_not_printed() -> None:
     assert table(["narration"], [["a\nb"]]).count("\n") == 2
 
 
+@pytest.mark.parametrize(
+    ("select", "row"),
+    [
+        ("1/0 AS x, -1/0 AS y, 0.5::DOUBLE AS z", {"x": None, "y": None, "z": 0.5}),
+        ("[1/0, 2.0] AS x", {"x": [None, 2.0]}),
+        ("MAP {DATE '2026-01-02': 'nan'::DOUBLE} AS x", {"x": {"2026-01-02": None}}),
+        ("{'a': MAP {1.5::DOUBLE: 3}} AS x", {"x": {"a": {"1.5": 3}}}),
+        ("1 AS a, 2 AS a, 3 AS a_2, 4 AS a", {"a": 1, "a_3": 2, "a_2": 3, "a_4": 4}),
+    ],
+)
+def test_every_answer_in_sql_is_a_document(nowhere: Place, select: str, row: dict[str, object]) -> None:
+    assert nowhere.done("sql", f"SELECT {select}", "--json").document == [row]
+
+
 def test_the_policy_is_shown_whole_with_what_the_settings_change(nowhere: Place) -> None:
     shown = nowhere.done("policy", "show", MONO_BUSINESS_FLOOR="2500")
     assert 'NGN = "2500"' in shown.out
