@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import InEnvironment, Json, OneAccount, Organization, moment
 from cli.output import emit, say, table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import duckdb
+
+    from resources.warehouse.lists import Entry
 
 group = typer.Typer(help="Allow and deny entries, in force from the next decision on.", no_args_is_help=True)
 
@@ -48,7 +55,7 @@ def add(
     entry = lists.Entry(list_, *tenant, field, match, value, account, note, expires_at)
     now = session.now()
     entry_id = session.warehouse.write(
-        lambda con: lists.add(con, entry, now), run_id=session.command_id, note="add a list entry"
+        lambda con: _put(con, entry, now), run_id=session.command_id, note="add a list entry"
     )
     with session.warehouse.read() as con:
         findings = lint_entries(lists.show(con, *tenant), now)
@@ -59,6 +66,21 @@ def add(
     say(f"Entry {entry_id} is on the {list_} list of {tenant[0]} ({tenant[1]}); the next run decides by it.")
     for each in own:
         say(f"{each.kind}: {each.where}: {each.message}")
+
+
+def _put(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
+    """Put an entry in force, unless it is for an account that is not its tenant's."""
+    from resources.errors import ConfigurationError
+    from resources.warehouse import accounts, lists
+
+    tenant = entry.organization_id, entry.environment
+    if entry.account_id is not None and accounts.of_tenant(con, entry.account_id, *tenant) is None:
+        message = (
+            f"there is no account {entry.account_id} of {tenant[0]} ({tenant[1]}): "
+            "kobosift accounts list shows whose each is"
+        )
+        raise ConfigurationError(message)
+    return lists.add(con, entry, now)
 
 
 @group.command()

@@ -110,6 +110,17 @@ def test_what_can_be_no_id_of_an_organisation_is_refused_before_anything_is_writ
     assert not nowhere.home.exists()
 
 
+def test_an_entry_is_for_an_account_of_its_own_tenant_only(nowhere: Place) -> None:
+    nowhere.done("accounts", "link", "acc", "--organization", "o")
+    for account, organization in (("nobody", "o"), ("acc", "another")):
+        result = nowhere(*ENTRY, "--account", account, "--organization", organization)
+        assert result.code == 2
+        assert f"there is no account {account} of {organization} (sandbox)" in result.err
+    assert nowhere(*ENTRY, "--account", "nobody").code == 2
+    assert nowhere.done("lists", "show", "--json").document == []
+    nowhere.done(*ENTRY, "--account", "acc")
+
+
 def test_with_json_an_error_is_a_document_too(nowhere: Place) -> None:
     result = nowhere("run", "--json", MONO_RATE_LIMIT="fast")
     assert result.code == 2
