@@ -48,12 +48,14 @@ def write_backup(warehouse: Warehouse, settings: Settings, file: Path, *, now: d
     """Write the warehouse and what lies beside it to a file, whole or not at all; one that is there is replaced.
 
     Raises:
-        ConfigurationError: the warehouse is not on this machine, or the file would lie below the home.
+        ConfigurationError: the warehouse is not on this machine, or the file would lie below the home or in no folder.
         WarehouseError: it cannot be read or written.
     """
     catalog, data = _places(warehouse)
     if settings.kobosift_home.resolve() in file.resolve().parents:
         raise ConfigurationError(f"{file} lies below the home, and would be lost with it: name a file elsewhere.")
+    if file.is_dir() or not file.parent.is_dir():
+        raise ConfigurationError(f"{file} cannot be written: name a file in a folder that exists.")
     erasure_key(settings.kobosift_home)
     copy = settings.kobosift_home / "tmp" / f"catalog.{os.getpid()}.copy"
     beside = file.with_name(f".{file.name}.part")
