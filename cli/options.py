@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -63,8 +63,10 @@ def moment(name: str, text: str) -> datetime:
     try:
         if len(text) == len("2025-01-31"):
             return datetime.combine(date.fromisoformat(text) + timedelta(days=1), datetime.min.time(), LAGOS)
-        found = datetime.fromisoformat(text)
+        given = datetime.fromisoformat(text)
+        found = given if given.tzinfo else given.replace(tzinfo=LAGOS)
+        found.astimezone(UTC)  # as it will be kept: at either end of the calendar there is none
     except (ValueError, OverflowError):
         message = f"{name} is a day (2025-01-31) or a moment (2025-01-31T14:00+01:00), not {text!r}"
         raise typer.BadParameter(message) from None
-    return found if found.tzinfo else found.replace(tzinfo=LAGOS)
+    return found

@@ -51,6 +51,7 @@ def test_a_policy_that_cannot_be_used_is_named_before_anything_is_written(
     assert not nowhere.home.exists()
 
 
+ENTRY = ["lists", "add", "deny", "--field", "tag", "--match", "exact", "--value", "x"]
 USE = [
     ["lists", "add", "deny", "--field", "narration", "--match", "regex", "--value", "(", "--organization", "o"],
     ["lists", "add", "maybe", "--field", "narration", "--match", "exact", "--value", "x", "--organization", "o"],
@@ -59,6 +60,9 @@ USE = [
     ["accounts", "link"],
     ["accounts", "link", "acc", "--organization", "o", "--environment", "staging"],
     ["sync", "--start", "01/02/2025"],
+    ["replay", "--as-of", "0001-01-01T00:00+14:00"],
+    ["explain", "x", "--as-of", "9999-12-31T23:00-10:00"],
+    [*ENTRY, "--organization", "o", "--expires", "0001-01-01T00:00"],
     ["export", "everything", "--out", "x"],
     ["export", "drafts", "--out", "no/such/folder/x.parquet"],
     ["backup", "."],
@@ -79,7 +83,6 @@ def test_wrong_use_ends_with_two_and_a_sentence(nowhere: Place, arguments: list[
 
 
 NO_IDS = ["", "  ", " acc", "acc\n", "a\nb", "a\x00b", ".", "..", "a/b"]
-ENTRY = ["lists", "add", "deny", "--field", "tag", "--match", "exact", "--value", "x"]
 
 
 @pytest.mark.parametrize("given", NO_IDS, ids=repr)
