@@ -8,13 +8,11 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Environment, InEnvironment, Json, OneAccount, Organization
+from cli.options import Environment, InEnvironment, Json, Limit, OneAccount, Organization
 from cli.output import emit, records, say, table
 
 rejections = typer.Typer(help="The dead-letter queue: rejected lines with their reasons.", no_args_is_help=True)
 drafts = typer.Typer(help="Draft invoices and credit notes.", no_args_is_help=True)
-
-Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest first.")]
 
 
 class Exported(StrEnum):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import InEnvironment, Json, Organization
+from cli.options import InEnvironment, Json, Limit, Organization
 from cli.output import emit, say, table, warn
 
 group = typer.Typer(help="The invoices that bank lines are held against.", no_args_is_help=True)
@@ -67,7 +67,7 @@ def list_(
     only_open: Annotated[bool, typer.Option("--open", help="Open ones only.")] = False,
     organization: Organization = None,
     environment: InEnvironment = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest first.")] = 50,
+    limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
     """List invoices, the newest first."""

@@ -32,6 +32,7 @@ End = Annotated[
     datetime | None,
     typer.Option("--end", formats=["%Y-%m-%d"], metavar="DATE", help="Last booked day (Africa/Lagos), YYYY-MM-DD."),
 ]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="At most so many, the newest first.")]
 ReportFile = Annotated[
     Path | None, typer.Option("--report", metavar="FILE", help="Write one page of HTML with charts.")
 ]
