@@ -10,6 +10,7 @@ from fastapi import Query
 
 from gateway.guard import VIEWER, Caller, Inside, guarded_router, needs
 from gateway.lists import Paged
+from gateway.problems import Problem
 from gateway.routes.examples import shown
 from resources.warehouse.previews import Filters, decided
 
@@ -46,6 +47,8 @@ async def events(
     end: Annotated[date | None, Query(description="Last booked day.")] = None,
 ) -> dict[str, Any]:
     """List what was decided, the newest first, with the evidence; columns are those of audit.outcomes."""
+    if start and end and start > end:
+        raise Problem(422, f"The start {start} is after end {end}: give the first booked day, then the last.")
     filters = Filters(*caller.tenant, account_id, outcome, disposition, reason, detail, start, end)
     rows, total = await house.read(partial(decided, filters=filters, limit=paging.size, offset=paging.offset))
     return paging.listing(rows, total)

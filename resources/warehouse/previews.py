@@ -41,12 +41,16 @@ class PassedOver:
 def decided(
     con: duckdb.DuckDBPyConnection, filters: Filters, *, limit: int, offset: int
 ) -> tuple[list[dict[str, Any]], int]:
-    """Return outcomes, the newest decision first, with the columns of `audit.outcomes`, and how many there are."""
+    """Return outcomes, with the columns of `audit.outcomes`, and how many there are.
+
+    The newest decision comes first, and of one run the newest line.
+    """
     values = asdict(filters)
     total = con.execute(f"SELECT count(*) FROM audit.outcomes {_WANTED}", values).fetchall()[0][0]  # noqa: S608 - ours
     rows = con.execute(
         f"""SELECT * FROM audit.outcomes {_WANTED}
-        ORDER BY decided_at DESC NULLS LAST, account_id, transaction_id LIMIT $limit OFFSET $offset""",  # noqa: S608
+        ORDER BY decided_at DESC NULLS LAST, booked_at DESC, account_id, transaction_id
+        LIMIT $limit OFFSET $offset""",  # noqa: S608
         {**values, "limit": limit, "offset": offset},
     )
     names = [column[0] for column in rows.description or ()]

@@ -106,8 +106,8 @@ def test_the_previews_give_reasons_and_can_be_filtered(town: Town) -> None:
     for row in told["data"]:
         assert (row["organization_id"], row["outcome"]) == ("acme", "rejected")
         assert row["reason"] and row["detail"] and row["evidence"]["signals"]
-    decided = [row["decided_at"] for row in told["data"]]
-    assert decided == sorted(decided, reverse=True)
+    moments = [(row["decided_at"], row["booked_at"]) for row in told["data"]]
+    assert moments == sorted(moments, reverse=True)
     one = told["data"][0]
     same = town.ask(
         "GET",
@@ -119,3 +119,5 @@ def test_the_previews_give_reasons_and_can_be_filtered(town: Town) -> None:
     assert theirs["data"] == [] and theirs["meta"]["total"] == 0
     problem(town.ask("GET", "/si/mono/events?outcome=maybe"), 422)
     problem(town.ask("GET", "/si/mono/events?start=yesterday"), 422)
+    turned = problem(town.ask("GET", "/si/mono/events?start=2026-02-02&end=2026-02-01"), 422)
+    assert "start 2026-02-02 is after end 2026-02-01" in turned["detail"]
