@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import Environment, InEnvironment, Json, Organization
+from cli.options import EitherEnvironment, Environment, InEnvironment, Json, Organization
 from cli.output import emit, say, table, warn
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 @group.command("list")
-def list_(organization: Organization = None, environment: InEnvironment = None, as_json: Json = False) -> None:
+def list_(organization: Organization = None, environment: EitherEnvironment = None, as_json: Json = False) -> None:
     """List the accounts with their state, linked or not."""
     from cli.session import begin
     from resources.warehouse import accounts
@@ -67,7 +67,7 @@ def link(
 def unlink(
     account: AccountId,
     organization: Organization = None,
-    environment: InEnvironment = None,
+    environment: EitherEnvironment = None,
     purge: Annotated[bool, typer.Option("--purge", help="Also erase what was derived from the account.")] = False,
     as_json: Json = False,
 ) -> None:

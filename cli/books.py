@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Environment, InEnvironment, Json, Limit, OneAccount, Organization
+from cli.options import EitherEnvironment, Environment, Json, Limit, OneAccount, Organization
 from cli.output import emit, records, say, table
 
 rejections = typer.Typer(help="The dead-letter queue: rejected lines with their reasons.", no_args_is_help=True)
@@ -84,7 +84,7 @@ def sql(
 @drafts.command("list")
 def list_drafts(
     organization: Organization = None,
-    environment: InEnvironment = None,
+    environment: EitherEnvironment = None,
     account: OneAccount = None,
     limit: Limit = 50,
     as_json: Json = False,
@@ -97,7 +97,7 @@ def list_drafts(
 @rejections.command("list")
 def list_rejections(
     organization: Organization = None,
-    environment: InEnvironment = None,
+    environment: EitherEnvironment = None,
     account: OneAccount = None,
     limit: Limit = 50,
     as_json: Json = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import InEnvironment, Json, Limit, Organization
+from cli.options import EitherEnvironment, InEnvironment, Json, Limit, Organization
 from cli.output import emit, say, table, warn
 
 group = typer.Typer(help="The invoices that bank lines are held against.", no_args_is_help=True)
@@ -66,7 +66,7 @@ def import_(
 def list_(
     only_open: Annotated[bool, typer.Option("--open", help="Open ones only.")] = False,
     organization: Organization = None,
-    environment: InEnvironment = None,
+    environment: EitherEnvironment = None,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:

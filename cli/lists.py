@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import InEnvironment, Json, OneAccount, Organization, moment
+from cli.options import EitherEnvironment, InEnvironment, Json, OneAccount, Organization, moment
 from cli.output import emit, say, table
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _put(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
 
 
 @group.command()
-def show(organization: Organization = None, environment: InEnvironment = None, as_json: Json = False) -> None:
+def show(organization: Organization = None, environment: EitherEnvironment = None, as_json: Json = False) -> None:
     """List the entries, expired ones too."""
     from cli.session import begin
     from resources.warehouse import lists
@@ -109,7 +109,7 @@ def show(organization: Organization = None, environment: InEnvironment = None, a
 
 
 @group.command()
-def check(organization: Organization = None, environment: InEnvironment = None, as_json: Json = False) -> None:
+def check(organization: Organization = None, environment: EitherEnvironment = None, as_json: Json = False) -> None:
     """Name the entries that can never decide anything: allow entries that a deny entry overrules, and repeated ones."""
     from cli.session import begin
     from resources.warehouse import lists

@@ -21,7 +21,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 Organization = Annotated[str | None, typer.Option("--organization", help="The organisation's id.")]
 InEnvironment = Annotated[
     Environment | None,
-    typer.Option("--environment", help="sandbox or production; left out: KOBOSIFT_ENVIRONMENT."),
+    typer.Option(
+        "--environment",
+        help="sandbox or production; left out: KOBOSIFT_ENVIRONMENT, or without --organization the tenant's own.",
+    ),
+]
+EitherEnvironment = Annotated[
+    Environment | None, typer.Option("--environment", help="sandbox or production; left out: both.")
 ]
 OneAccount = Annotated[str | None, typer.Option("--account", help="The account's id.")]
 Start = Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.books import rejections
-from cli.options import InEnvironment, Json, OneAccount, Organization
+from cli.options import EitherEnvironment, Json, OneAccount, Organization
 from cli.output import emit, say, table
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def replay(
     detail: Annotated[str | None, typer.Option("--detail", help="Only entries with this detail.")] = None,
     account: OneAccount = None,
     organization: Organization = None,
-    environment: InEnvironment = None,
+    environment: EitherEnvironment = None,
     policy: Annotated[
         Path | None,
         typer.Option("--policy", metavar="FILE", help="Tell what this policy would say; nothing is decided by it."),

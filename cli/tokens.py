@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import InEnvironment, Json, Organization
+from cli.options import EitherEnvironment, InEnvironment, Json, Organization
 from cli.output import emit, say, table
 
 group = typer.Typer(help="Tokens for the gateway.", no_args_is_help=True)
@@ -57,7 +57,7 @@ def create(
 
 
 @group.command("list")
-def list_(organization: Organization = None, environment: InEnvironment = None, as_json: Json = False) -> None:
+def list_(organization: Organization = None, environment: EitherEnvironment = None, as_json: Json = False) -> None:
     """List the tokens, revoked ones too; never the tokens themselves."""
     from cli.session import begin
     from resources.warehouse import tokens

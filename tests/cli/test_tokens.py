@@ -19,6 +19,20 @@ def test_a_token_is_shown_once_and_never_listed(nowhere: Place) -> None:
     assert nowhere.done("tokens", "list", "--json").document[0]["revoked_at"]
 
 
+def test_a_list_without_an_environment_shows_both_and_says_so(nowhere: Place) -> None:
+    for environment in ("sandbox", "production"):
+        tenant = ("--organization", "acme", "--environment", environment)
+        nowhere.done("tokens", "create", "--role", "viewer", *tenant)
+        nowhere.done("accounts", "link", f"acc-{environment}", *tenant)
+    for what in (["tokens", "list"], ["accounts", "list"]):
+        assert {row["environment"] for row in nowhere.done(*what, "--json").document} == {"sandbox", "production"}
+    for group in ("tokens", "accounts", "invoices", "drafts", "rejections"):
+        assert "left out: both" in " ".join(nowhere.done(group, "list", "--help").out.split())
+    for told in ("show", "check"):
+        assert "left out: both" in " ".join(nowhere.done("lists", told, "--help").out.split())
+    assert "KOBOSIFT_ENVIRONMENT" in nowhere.done("accounts", "link", "--help").out
+
+
 def test_a_token_needs_a_known_role_and_a_tenant(nowhere: Place) -> None:
     assert nowhere("tokens", "create", "--role", "king", "--organization", "acme").code == 2
     assert "--organization" in nowhere("tokens", "create", "--role", "viewer").err
