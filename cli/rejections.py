@@ -13,6 +13,7 @@ from cli.output import emit, say, table
 
 if TYPE_CHECKING:
     from assets.requeue import Requeue
+    from cli.session import Session
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +48,8 @@ def replay(
     asked = Asked(organization, environment and environment.value, account, transaction, reason, detail)
     other = read_policy(policy) if policy else None
     session = begin()
+    if transaction is not None:
+        _see_known(session, transaction, account)
     if other:
         _print_requeue(
             try_other(session.warehouse, asked, policy=session.overridden(other), clock=session.clock),
@@ -66,6 +69,18 @@ def replay(
     _print_requeue(found, tried=False, as_json=as_json)
     if proof and warn_of_checks(proof):
         raise typer.Exit(1)
+
+
+def _see_known(session: Session, transaction: str, account: str | None) -> None:
+    """See that there is such a line; one that has left the queue is no mistake."""
+    from resources.errors import ConfigurationError
+    from resources.warehouse import audit
+
+    with session.warehouse.read() as con:
+        found = audit.find_outcome(con, transaction, account)
+    if not found:
+        message = f"there is no transaction {transaction} here: kobosift rejections list shows the queue"
+        raise ConfigurationError(message)
 
 
 def _print_requeue(found: Requeue, *, tried: bool, as_json: bool) -> None:

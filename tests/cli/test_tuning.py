@@ -224,6 +224,8 @@ def test_the_queue_is_asked_again_and_says_so(town: Town) -> None:
     found = town.done("sql", queue, "--json").document[0]
     assert 0 < told["entries"] == found["asked"] < found["n"]
     assert "0 entries: 0 left the queue" in town.done("rejections", "replay", "--detail", "nothing").out
+    drafted = town.done("drafts", "list", "--limit", "1", "--json").document[0]["transaction_id"]
+    assert "0 entries: 0 left the queue" in town.done("rejections", "replay", drafted).out
 
 
 def test_another_policy_is_tried_on_the_queue_and_nothing_is_written(town: Town, tmp_path: Path) -> None:
