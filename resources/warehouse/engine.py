@@ -30,6 +30,8 @@ BUSY_MILLISECONDS = 10_000
 """How long SQLite itself waits for a lock on the catalogue."""
 
 _MOST_MEMORY = 2 * 2**30
+_KEPT_FREE = "16MiB"
+"""What a thread frees beyond this goes back to the system: a process that lives for days stays as large as it was."""
 _UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _SPILLED_FOR_SECONDS = 24 * 3600
 _ENCRYPTS = "httpfs"
@@ -77,6 +79,8 @@ def open_engine(
     _bound_memory(con)
     if far:
         _let_into_bucket(con, data)
+    else:
+        con.execute("SET GLOBAL enable_external_file_cache = false")  # the system keeps files of this machine as well
     return con
 
 
@@ -165,6 +169,7 @@ def _extension(name: str) -> Path:
 
 def _bound_memory(con: duckdb.DuckDBPyConnection) -> None:
     """Take at most half of what DuckDB finds there is, and never more than the bound; the rest spills to disk."""
+    con.execute(f"SET GLOBAL allocator_flush_threshold = '{_KEPT_FREE}'")
     row = con.execute("SELECT current_setting('memory_limit')").fetchone()
     given = re.fullmatch(r"([\d.]+) (\w+)", str(row[0]) if row else "")
     found = float(given[1]) * _UNITS.get(given[2], 1) if given else _MOST_MEMORY
