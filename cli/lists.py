@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.options import EitherEnvironment, InEnvironment, Json, OneAccount, Organization, moment
-from cli.output import emit, say, table
+from cli.output import emit, say, table, warn
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,17 +69,19 @@ def add(
 
 
 def _put(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
-    """Put an entry in force, unless it is for an account that is not its tenant's."""
+    """Put an entry in force, unless it is for another tenant's account; one that is not linked yet may come."""
     from resources.errors import ConfigurationError
     from resources.warehouse import accounts, lists
 
-    tenant = entry.organization_id, entry.environment
-    if entry.account_id is not None and accounts.of_tenant(con, entry.account_id, *tenant) is None:
+    known = entry.account_id and accounts.find(con, entry.account_id)
+    if known and (known.organization_id, known.environment) != (entry.organization_id, entry.environment):
         message = (
-            f"there is no account {entry.account_id} of {tenant[0]} ({tenant[1]}): "
+            f"there is no account {entry.account_id} of {entry.organization_id} ({entry.environment}): "
             "kobosift accounts list shows whose each is"
         )
         raise ConfigurationError(message)
+    if entry.account_id and not known:
+        warn(f"kobosift: account {entry.account_id} is not linked here; the entry waits for it.")
     return lists.add(con, entry, now)
 
 

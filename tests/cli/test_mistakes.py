@@ -121,15 +121,15 @@ def test_what_can_be_no_id_of_an_organisation_is_refused_before_anything_is_writ
     assert not nowhere.home.exists()
 
 
-def test_an_entry_is_for_an_account_of_its_own_tenant_only(nowhere: Place) -> None:
+def test_an_entry_is_for_an_account_of_its_own_tenant_or_for_one_that_is_not_linked_yet(nowhere: Place) -> None:
     nowhere.done("accounts", "link", "acc", "--organization", "o")
-    for account, organization in (("nobody", "o"), ("acc", "another")):
-        result = nowhere(*ENTRY, "--account", account, "--organization", organization)
-        assert result.code == 2
-        assert f"there is no account {account} of {organization} (sandbox)" in result.err
+    result = nowhere(*ENTRY, "--account", "acc", "--organization", "another")
+    assert result.code == 2
+    assert "there is no account acc of another (sandbox)" in result.err
     assert nowhere(*ENTRY, "--account", "nobody").code == 2
     assert nowhere.done("lists", "show", "--json").document == []
-    nowhere.done(*ENTRY, "--account", "acc")
+    assert nowhere.done(*ENTRY, "--account", "acc").err == ""
+    assert "account later is not linked here" in nowhere.done(*ENTRY, "--account", "later", "--organization", "o").err
 
 
 def test_with_json_an_error_is_a_document_too(nowhere: Place) -> None:
