@@ -49,7 +49,7 @@ def measure(folder: Path, lines: int, runs: int) -> dict[str, object]:
     p99 = {name: sorted(waits[name])[int(len(waits[name]) * 0.99)] for name in CONTESTANTS}
     ratios = {"rate": rates["ours"] / rates["bare"], "p99": p99["ours"] / p99["bare"]}
     return {
-        "workload": "P6 webhooks landed",
+        "workload": "p6",
         "events": rounds * events,
         "landed": len(list((folder / "home" / "landing" / "webhooks").glob("*.json"))),
         "a_second": rates,

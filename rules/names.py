@@ -217,23 +217,23 @@ def _initials(shorter: pl.DataFrame, longer: pl.DataFrame) -> pl.DataFrame:
     full = pl.col("words").list.filter(word.str.len_chars() > 2)
     telling = full.list.filter(~word.is_in(FIRM_WORDS))
     initials = pl.col("words").list.filter(word.str.len_chars() == 1).list.len()
-    short = shorter.filter(
+    some = pl.col("count").is_between(3, _LONGEST)
+    short = shorter.filter(some).filter(
         initials > 0,
         full.list.len() + initials == pl.col("count"),
-        pl.col("count").is_between(3, _LONGEST),
         (telling.list.len() > 1) | (telling.list.filter(~word.is_in(GIVEN_NAMES)).list.len() > 0),
     )
     if short.is_empty():
         return pl.DataFrame(schema=_SCORED)
     wanted, begins = short.select("bag"), pl.col("words").list.eval(word.str.head(1)).list.sort().list.join("")
-    likely = longer.with_columns(begins=begins).join(short.select(begins=begins), on="begins", how="semi")
+    likely = longer.filter(some).with_columns(begins=begins).join(short.select(begins=begins), on="begins", how="semi")
     met = [_met(short, variant.join(wanted, on="bag", how="semi"), "bag") for variant in _abbreviated(likely)]
     return _alike(pl.concat(met).unique(), 96) if met else pl.DataFrame(schema=_SCORED)
 
 
 def _abbreviated(names: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Each name with each choice of its words, but not all of them, as initials: `id`, `bag`."""
-    for (count,), group in names.filter(pl.col("count").is_between(3, _LONGEST)).group_by("count"):
+    for (count,), group in names.group_by("count"):
         size = int(str(count))
         words = group.select("id", *(pl.col("words").list.get(place).alias(f"w{place}") for place in range(size)))
         for chosen in range(1, 2**size - 1):
@@ -250,11 +250,8 @@ def _cut_after(shorter: pl.DataFrame, longer: pl.DataFrame) -> pl.DataFrame:
     given names alone are not somebody.
     """
     word = pl.element()
-    short = shorter.filter(
-        ~pl.col("whole"),
-        pl.col("count") > 1,
-        pl.col("letters") >= _TELLING_LETTERS,
-        pl.col("words").list.filter(~word.is_in(GIVEN_NAMES)).list.len() > 0,
+    short = shorter.filter(~pl.col("whole"), pl.col("count") > 1, pl.col("letters") >= _TELLING_LETTERS).filter(
+        pl.col("words").list.filter(~word.is_in(GIVEN_NAMES)).list.len() > 0
     )
     met = []
     for left in range(2, _LONGEST):
