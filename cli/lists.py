@@ -65,7 +65,7 @@ def add(
         return
     say(f"Entry {entry_id} is on the {list_} list of {tenant[0]} ({tenant[1]}); the next run decides by it.")
     for each in own:
-        say(f"{each.kind}: {each.where}: {each.message}")
+        say(str(each))
 
 
 def _put(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
@@ -125,7 +125,7 @@ def check(organization: Organization = None, environment: EitherEnvironment = No
         emit({"entries": entries.height, "findings": [each.told() for each in findings]})
         return
     for each in findings:
-        say(f"{each.kind}: {each.where}: {each.message}")
+        say(str(each))
     say(f"{entries.height} entries, {len(findings)} findings.")
 
 

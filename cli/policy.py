@@ -70,5 +70,5 @@ def check(file: Annotated[Path, typer.Argument(help="The policy file (TOML).")],
         emit({"name": policy.name, "hash": policy.hash, "findings": [each.told() for each in findings]})
         return
     for each in findings:
-        say(f"{each.kind}: {each.where}: {each.message}")
+        say(str(each))
     say(f"{file} is a policy that can be used: {policy.name!r}, hash {policy.hash}, {len(findings)} findings.")

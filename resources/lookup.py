@@ -36,12 +36,11 @@ from resources.warehouse.accounts import Account, AccountState
 from resources.warehouse.connection import Warehouse
 from resources.warehouse.erasures import Admission
 from resources.warehouse.transactions import merge_batch
-from rules.money import SPELLINGS
+from rules.money import GREATEST, SPELLINGS
 from rules.transactions import QUARANTINE_SCHEMA, TRANSACTION_SCHEMA
 
 PAGES_OF_INCOME = 20
 """Of the list of records so many pages are read, the newest first."""
-_GREATEST = 2**63 - 1
 
 
 @dataclass
@@ -159,7 +158,7 @@ def _balance(document: Mapping[str, object]) -> tuple[int, str | None] | None:
         raise BadResponse("Mono's answer holds no balance. Try again later.")
     currency = data.get("currency")
     code = currency.strip().upper() if isinstance(currency, str) else ""
-    return (told, SPELLINGS.get(code, code) or None) if abs(told) <= _GREATEST else None
+    return (told, SPELLINGS.get(code, code) or None) if abs(told) <= GREATEST else None
 
 
 def _identity(document: Mapping[str, object]) -> Identity | None:

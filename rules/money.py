@@ -13,6 +13,9 @@ import polars as pl
 CURRENCY = r"[A-Z]{3}"
 MAJOR_UNITS = re.compile(r"\d{1,16}(\.\d{1,2})?", re.ASCII)
 
+GREATEST = 2**63 - 1
+"""The greatest amount in minor units that a column holds."""
+
 NO_CURRENCY = "XXX"
 """ISO 4217's code for no currency: a spelling that means none we know must not pass for the account's currency."""
 

@@ -29,8 +29,12 @@ class Finding:
     beside: str | None = None
     """The other list entry, where it is about two."""
 
+    def __str__(self) -> str:
+        """The finding as a person reads it, on one line."""
+        return f"{self.kind}: {self.where}: {self.message}"
+
     def told(self) -> dict[str, str]:
-        """The finding as a person reads it, for JSON."""
+        """The finding for JSON."""
         return {"kind": self.kind, "where": self.where, "message": self.message}
 
 

@@ -23,11 +23,10 @@ from itertools import chain
 import polars as pl
 import polars.selectors as cs
 
-from rules.money import iso_currency
+from rules.money import GREATEST, iso_currency
 
 LAGOS = "Africa/Lagos"
 _UTC = pl.Datetime("us", "UTC")
-_GREATEST = 2**63 - 1
 _EXACT_FLOAT = 2**53
 _YEARS = range(1970, 2200)
 _UTC_TIME = r"^(19[7-9]|20[0-9]|21[0-9])[0-9]-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,9})?Z$"
@@ -83,7 +82,7 @@ QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
 EXPECTED = {
     "row": "an object",
     "id": "text that is not blank, or a whole number",
-    "amount": f"a positive whole number of minor units, at most {_GREATEST}",
+    "amount": f"a positive whole number of minor units, at most {GREATEST}",
     "type": "credit or debit",
     "date": f"an ISO 8601 date or time from {_YEARS.start} to {_YEARS.stop - 1}",
     "status": "one of money that moved or may yet move (failed, reversed, declined and cancelled are none)",
@@ -366,11 +365,11 @@ def _whole(value: object) -> int | None:
     if isinstance(value, float):
         whole = value.is_integer() and abs(value) <= _EXACT_FLOAT
     elif isinstance(value, Decimal):
-        whole = value.adjusted() < len(str(_GREATEST)) and value == value.to_integral_value()
+        whole = value.adjusted() < len(str(GREATEST)) and value == value.to_integral_value()
     else:
         whole = type(value) is int
     number = int(value) if whole else None  # type: ignore[call-overload]
-    return number if number is not None and abs(number) <= _GREATEST else None
+    return number if number is not None and abs(number) <= GREATEST else None
 
 
 def _payloads(

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from rules.money import GREATEST
 from rules.transactions import canonical_json, payload_hash
 
 _BESIDE = frozenset({"account", "app", "business"})
-_GREATEST, _GREATEST_COUNT = 2**63 - 1, 2**31 - 1
+_GREATEST_COUNT = 2**31 - 1
 _AMOUNTS = (
     "total_income",
     "annual_income",
@@ -96,7 +97,7 @@ def _text(value: object) -> str | None:
     return (value.strip() or None) if isinstance(value, str) else None
 
 
-def _whole(value: object, greatest: int = _GREATEST) -> int | None:
+def _whole(value: object, greatest: int = GREATEST) -> int | None:
     if type(value) is float and value.is_integer():
         value = int(value)
     return value if type(value) is int and abs(value) <= greatest else None
