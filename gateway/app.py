@@ -18,7 +18,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from gateway import problems
-from gateway.guard import role_of
+from gateway.direct import Direct
+from gateway.guard import DirectRoute, role_of
 from gateway.house import House
 from gateway.limits import Buckets
 from gateway.metrics import Metrics
@@ -39,7 +40,6 @@ from gateway.runs import Runs
 from gateway.wire import Wire
 from resources.clock import Clock, SystemClock
 from resources.errors import KobosiftError
-from resources.landing import tidy
 from resources.settings import Settings
 from resources.warehouse.connection import Warehouse
 
@@ -83,6 +83,7 @@ def build_app(settings: Settings, warehouse: Warehouse, clock: Clock | None = No
         redoc_url=None,
         lifespan=partial(_lifespan, house=house),
         strict_content_type=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # addresses may name accounts
     )
     app.state.house = house
     app.state.runs = Runs(house)
@@ -92,6 +93,7 @@ def build_app(settings: Settings, warehouse: Warehouse, clock: Clock | None = No
     for router in GUARDED_ROUTERS:
         app.include_router(router, responses=GUARDED)
     app.openapi = partial(_openapi, app)  # type: ignore[method-assign]
+    app.add_middleware(Direct, routes=[route for route in routes() if isinstance(route, DirectRoute)])
     app.add_middleware(_wire(metrics, tls=settings.kobosift_environment == "production"))
     return app
 
@@ -114,7 +116,7 @@ async def _tidy(house: House) -> None:
     """Keep the landing folder free of what has had its time."""
     while True:
         with suppress(OSError):
-            await house.land(partial(tidy, house.settings.landing, now=house.now()))
+            await house.land(partial(house.lander.tidy, now=house.now()))
         await asyncio.sleep(TIDY_EVERY.total_seconds())
 
 

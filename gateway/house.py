@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import duckdb
 
+from gateway.landers import Landers
 from gateway.limits import Buckets
 from gateway.metrics import Metrics
 from gateway.problems import Problem, sentence
@@ -23,6 +24,7 @@ from pipelines.policy import load_policy
 from pipelines.retention import Erased, erase_account
 from resources.clock import Clock
 from resources.errors import ConfigurationError
+from resources.landing import Lander
 from resources.mono.client import MonoClient, Retries
 from resources.payment_status import tell_payments
 from resources.settings import Settings
@@ -31,7 +33,7 @@ from rules.policy import Policy
 
 T = TypeVar("T")
 
-READERS, WRITERS, LANDERS = 8, 4, 8
+READERS, WRITERS = 8, 4
 """Threads: a long commit of a run must hold up neither reading nor landing."""
 PATIENCE = Retries(attempts=3, in_all=12.0, first_wait=0.2, longest_wait=2.0, longest_asked_for=5.0)
 """How long an upstream is asked anew while somebody waits for the answer."""
@@ -48,12 +50,17 @@ class House:
     buckets: Buckets
     readers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(READERS, "reads"))
     writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WRITERS, "writes"))
-    landers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(LANDERS, "lands"))
+    landers: Landers = field(default_factory=Landers)
     under_way: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
     """What is done by one request after the other, and how many there are of each."""
+    lander: Lander = field(init=False)
     paid: asyncio.Event = field(default_factory=asyncio.Event)
     """Set where an invoice that was signed may have been paid just now."""
     _mono: MonoClient | None = None
+
+    def __post_init__(self) -> None:
+        """Open the place where events land."""
+        self.lander = Lander(self.settings.landing)
 
     def now(self) -> datetime:
         """The time."""
@@ -78,7 +85,7 @@ class House:
 
     async def land(self, work: Callable[[], T]) -> T:
         """Do work on the landing folder, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self.landers, work)
+        return await self.landers.do(work)
 
     async def erase(self, account_id: str, *, trace_id: str) -> list[Erased]:
         """Erase what was derived from an account, and prove it, in a thread."""
@@ -126,5 +133,7 @@ class House:
         """Let go of everything but the warehouse, which is whoever opened it's."""
         if self._mono is not None:
             await self._mono.close()
-        for pool in (self.readers, self.writers, self.landers):
+        for pool in (self.readers, self.writers):
             pool.shutdown(wait=True, cancel_futures=True)
+        self.landers.close()
+        self.lander.close()

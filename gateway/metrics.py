@@ -24,14 +24,19 @@ class Metrics:
             "kobosift_request_seconds", "Time to answer a request.", ["route"], registry=self._registry
         )
         self._webhooks = Counter("kobosift_webhooks", "Webhooks received.", ["result"], registry=self._registry)
+        self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._waiting = Gauge("kobosift_webhooks_waiting", "Landed events not processed yet.", registry=self._registry)
 
     def request(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request."""
         route = getattr(scope.get("route"), "path", "none")
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        counted = self._counted.get((method, route, status))
+        if counted is None:
+            counted = self._requests.labels(method, route, str(status)), self._seconds.labels(route)
+            self._counted[method, route, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def webhook(self, result: str) -> None:
         """Count a webhook: `landed`, `repeated`, or why it was refused."""

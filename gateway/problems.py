@@ -90,11 +90,8 @@ def sentence(error: Exception) -> str:
 
 def install(app: FastAPI) -> None:
     """Make every error of the application a problem."""
-    app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(KobosiftError, _error)
-    app.add_exception_handler(RulesError, _error)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _refused)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -136,3 +133,13 @@ async def _refused(request: Request, error: Exception) -> Response:
 def _field(place: Sequence[str | int]) -> str:
     """Where a fault is, without the part of the request that it is in."""
     return ".".join(str(part) for part in (place[1:] if len(place) > 1 else place))
+
+
+HANDLERS = {
+    Problem: _problem,
+    KobosiftError: _error,
+    RulesError: _error,
+    RequestValidationError: _invalid,
+    HTTPException: _refused,
+}
+"""What answers each kind of error."""

@@ -58,7 +58,7 @@ def decode(body: bytes) -> object:
     """Decode JSON without losing a digit, fit to be kept: BVNs are cut, and no text holds half of a surrogate pair."""
     try:
         value = _decoded(body)
-        return fit_to_keep(value) if b"bvn" in body.lower() or b"\\u" in body else value
+        return fit_to_keep(value) if may_be_unfit(body) else value
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -66,9 +66,15 @@ def decode(body: bytes) -> object:
 def decode_strictly(body: bytes) -> object:
     """Decode JSON as `decode` does, and nothing that is not JSON: no NaN, no infinity."""
     try:
-        return fit_to_keep(_strict_decoder.decode(body.decode("utf-8-sig")))
+        value = _strict_decoder.decode(body.decode("utf-8-sig"))
+        return fit_to_keep(value) if may_be_unfit(body) else value
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def may_be_unfit(body: bytes) -> bool:
+    """Whether a body may name a BVN, or hold an escape of what UTF-8 cannot hold."""
+    return b"bvn" in body.lower() or b"\\u" in body
 
 
 def fit_to_keep(value: object) -> object:

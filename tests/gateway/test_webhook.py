@@ -102,7 +102,7 @@ def test_what_is_proved_but_not_json_is_refused(town: Town, body: bytes) -> None
 
 def test_on_a_full_disk_nothing_is_half_written_and_the_event_can_come_again(town: Town) -> None:
     body, before = event(4), town.landed()
-    with patch("os.fsync", side_effect=OSError(28, "No space left on device")):
+    with patch("os.write", side_effect=OSError(28, "No space left on device")):
         problem(town.post_event(body, signed(body)), 503)
     assert town.landed() == before
     assert town.post_event(body, signed(body)).json() == {"status": "landed"}

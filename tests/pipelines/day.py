@@ -29,7 +29,7 @@ from pipelines.policy import load_policy
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import landed_webhooks, stale_days
 from pipelines.watch import watch
-from resources.landing import Event, land
+from resources.landing import Event, Lander
 from resources.settings import Settings
 from resources.warehouse import policies
 from resources.warehouse.checks import Proof, prove
@@ -186,7 +186,7 @@ class Day:
                 assert not self._put(body)
 
     def _put(self, body: bytes) -> bool:
-        new = land(self.settings.landing, Event.of(body), "hmac", now=self.clock.now())
+        new = Lander(self.settings.landing).land(Event.of(body), "hmac", now=self.clock.now())
         self.landed += new
         self.clock.moment += timedelta(microseconds=10)
         return new

@@ -22,7 +22,7 @@ from pipelines.definitions import defs
 from pipelines.execute import Runner
 from pipelines.jobs import JOBS
 from resources import lookup
-from resources.landing import Event, land
+from resources.landing import Event, Lander
 from resources.warehouse import accounts
 from resources.warehouse.connection import migration_statements
 from sandbox.webhooks import Event as Told
@@ -119,7 +119,7 @@ def test_income_that_comes_by_webhook_is_kept_and_not_again_when_it_is_asked_for
     account = installation.world.accounts[0]
     now = datetime.now(UTC)
     body = compose(Told("mono.events.account_income", account), now, 1)
-    assert land(installation.settings.landing, Event.of(body), "secret", now=now)
+    assert Lander(installation.settings.landing).land(Event.of(body), "secret", now=now)
     result = launch(runner, "webhooks")
     assert result.success
     assert metadata(result, "webhook_events")["files"] == 1
@@ -147,7 +147,7 @@ def test_what_no_column_holds_is_landed_and_taken_in_and_stops_no_event_behind_i
     ]
     now = datetime.now(UTC)
     for body in bodies:
-        assert land(installation.settings.landing, Event.of(body), "secret", now=now)
+        assert Lander(installation.settings.landing).land(Event.of(body), "secret", now=now)
     result = launch(runner, "webhooks")
     assert result.success
     told = metadata(result, "webhook_events")

@@ -27,7 +27,7 @@ from pipelines.build import build_defs
 from pipelines.retention import Erased, erase_account, preview, purge_expired
 from resources.clock import FixedClock
 from resources.erasure_home import erasure_key
-from resources.landing import WEBHOOKS, Event, land
+from resources.landing import WEBHOOKS, Event, Lander
 from resources.remnants import search
 from resources.settings import Settings
 from resources.warehouse import accounts, transactions
@@ -377,7 +377,7 @@ def landed(home: Home, account: str, line: dict[str, object]) -> Path:
     """An event of a line, answered and not yet taken in."""
     told = {"event": "transaction.settled", "data": {"account": account, "transaction": line}}
     before = set((home.settings.landing / WEBHOOKS).glob("*.json"))
-    assert land(home.settings.landing, Event.of(json.dumps(told).encode()), "hmac", now=NOW)
+    assert Lander(home.settings.landing).land(Event.of(json.dumps(told).encode()), "hmac", now=NOW)
     (path,) = set((home.settings.landing / WEBHOOKS).glob("*.json")) - before
     return path
 

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.landing import SAME_FOR, WEBHOOKS, Event, LandingError, land, tidy, waiting
+from resources.landing import SAME_FOR, SEEN, WEBHOOKS, Event, Lander, LandingError, waiting
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 def put(landing: Path, body: object, now: datetime = NOW) -> bool:
-    return land(landing, Event.of(json.dumps(body).encode()), "hmac", now=now)
+    return Lander(landing).land(Event.of(json.dumps(body).encode()), "hmac", now=now)
 
 
 def files(landing: Path) -> list[Path]:
-    return sorted(path for path in landing.rglob("*") if path.is_file() and "seen" not in path.parts)
+    return sorted(path for path in landing.rglob("*") if path.is_file() and path.name != SEEN)
 
 
 def test_an_event_lands_whole_under_a_name_that_sorts_by_arrival(tmp_path: Path) -> None:
@@ -59,18 +59,16 @@ def test_without_an_id_events_are_told_apart_by_content(tmp_path: Path) -> None:
 
 
 def test_of_many_that_send_the_same_event_at_once_one_lands(tmp_path: Path) -> None:
+    lander, event = Lander(tmp_path), Event.of(b'{"event_id": "evt_1"}')
     with ThreadPoolExecutor(8) as pool:
-        landed = list(pool.map(lambda _: put(tmp_path, {"event_id": "evt_1"}), range(40)))
+        landed = list(pool.map(lambda _: lander.land(event, "hmac", now=NOW), range(40)))
     assert sum(landed) == len(files(tmp_path)) == 1
 
 
-@pytest.mark.parametrize("broken", ["fsync", "rename"])
+@pytest.mark.parametrize("broken", ["write", "close", "rename"])
 def test_on_a_full_disk_nothing_is_left_and_the_event_can_come_again(tmp_path: Path, broken: str) -> None:
     full = OSError(28, "No space left on device")
-    where = (
-        patch.object(Path, "rename", side_effect=full) if broken == "rename" else patch("os.fsync", side_effect=full)
-    )
-    with where, pytest.raises(LandingError, match="No space left on device"):
+    with patch(f"os.{broken}", side_effect=full), pytest.raises(LandingError, match="No space left on device"):
         put(tmp_path, {"event_id": "evt_1"})
     assert files(tmp_path) == []
     assert put(tmp_path, {"event_id": "evt_1"})
@@ -78,7 +76,7 @@ def test_on_a_full_disk_nothing_is_left_and_the_event_can_come_again(tmp_path: P
 
 def test_a_bvn_never_rests_whole(tmp_path: Path) -> None:
     put(tmp_path, {"event": "x", "data": {"account": {"bvn": "22000000012"}}})
-    land(tmp_path, Event.of(b'{"\\u0062vn": "22000000012", "share": 0.32}'), "secret", now=NOW)
+    Lander(tmp_path).land(Event.of(b'{"\\u0062vn": "22000000012", "share": 0.32}'), "secret", now=NOW)
     kept = "".join(path.read_text() for path in files(tmp_path))
     assert "22000000012" not in kept
     assert kept.count('"0012"') == 2
@@ -113,19 +111,19 @@ def test_tidying_forgets_old_marks_and_removes_what_was_half_written(tmp_path: P
     beside = tmp_path / WEBHOOKS / ".x.json.0a1b2c3d.tmp"
     beside.write_text("{")
     os.utime(beside, (NOW.timestamp(), NOW.timestamp()))
-    tidy(tmp_path, now=NOW + timedelta(seconds=59))
+    Lander(tmp_path).tidy(now=NOW + timedelta(seconds=59))
     assert beside.exists()
-    tidy(tmp_path, now=NOW + SAME_FOR + timedelta(hours=1))
+    Lander(tmp_path).tidy(now=NOW + SAME_FOR + timedelta(hours=1))
     assert not beside.exists()
-    assert not [path for path in (tmp_path / "seen").rglob("*") if path.is_file()]
+    assert (tmp_path / SEEN).read_text() == ""
     assert waiting(tmp_path).count == 1
 
 
 def test_an_event_that_was_whole_when_its_process_died_lands_after_all(tmp_path: Path) -> None:
-    with patch.object(Path, "rename", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+    with patch("os.rename", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
         put(tmp_path, {"event_id": "evt_1"})
     assert waiting(tmp_path).count == 0
-    tidy(tmp_path, now=datetime.now(UTC) + timedelta(minutes=2))
+    Lander(tmp_path).tidy(now=datetime.now(UTC) + timedelta(minutes=2))
     assert waiting(tmp_path).count == 1
     (landed,) = files(tmp_path)
     assert json.loads(landed.read_text())["event"] == {"event_id": "evt_1"}
