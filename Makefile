@@ -43,7 +43,7 @@ test-day: setup ## Live through a day of operation in minutes: is it flat, does 
 
 FUZZ ?= 50000
 test-fuzz: setup ## Send the gateway generated requests: FUZZ to the webhook and as many to all routes together
-	KOBOSIFT_TEST_RANDOM=1 KOBOSIFT_TEST_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/gateway/test_schema.py tests/gateway/test_webhook.py -k "generated or unproved or proved"
+	KOBOSIFT_TEST_RANDOM=1 KOBOSIFT_TEST_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/gateway/test_schema.py tests/gateway/test_webhook.py -o faulthandler_timeout=0 -k "generated or unproved or proved"
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

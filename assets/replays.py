@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import polars as pl
@@ -31,12 +32,15 @@ from rules.overrules import lifted
 from rules.policy import Policy, parse_policy
 from rules.references import number_hashes
 from rules.replay import (
+    BEFORE,
     ELIGIBLE,
     FLIPS,
     MINUTES_A_LINE,
+    SEEN,
     Summary,
     beside,
     cells,
+    changed_pieces,
     flips,
     renumbered,
     same_words,
@@ -46,9 +50,18 @@ from rules.replay import (
 from rules.resettling import Resettled
 from rules.signals import signals
 
+T = TypeVar("T")
+
 _TENANTS = pl.Schema({"organization_id": pl.String(), "environment": pl.String()})
 _READ = [*FLIPS.names(), "before_rule", "rule", "before_score", "score", "before_signals", "signals"]
 _READ.remove("why")
+_LINE = ["account_id", "transaction_id"]
+_SHOWN = [
+    *("organization_id", "environment", "account_id", "transaction_id", "day", "direction", "amount", "currency"),
+    *(f"before_{name}" for name in BEFORE),
+    *("signals", *SEEN, "label", "draft_status"),
+]
+"""What is told of a line, and tried."""
 _OF_PAYMENTS = ["counterparty", "before_outcome", "before_detail"]
 
 
@@ -109,22 +122,46 @@ class Basis:
     def shown(self, policy: Policy) -> Iterator[pl.LazyFrame]:
         """The stored lines with their signals under a policy, and what stands of them, a batch of days at a time.
 
-        What was seen when they were decided is taken again, where only numbers of the policy differ.
+        What was seen when they were decided is taken again in lines that no word is in which the policy has and the
+        other had not, or the other way round.
         """
         if self.seen_by is not None and same_words(self.seen_by, policy):
-            for lines in self._ahead(partial(replays.lines_as_seen, payers=not self.booked.is_empty())):
+            for lines in self._ahead(partial(replays.lines_as_seen, payers=self._settles)):
                 yield renumbered(self._meant(lines), policy, self.now)
             return
-        in_force = Lists.in_force(self.entries, self.now)
+        pieces = changed_pieces(self.seen_by, policy) if self.seen_by is not None else None
+        if pieces is not None:
+            for lines, texts in self._ahead(partial(_seen_and_texts, pieces=pieces, payers=self._settles)):
+                yield self._partly_read(self._meant(lines), texts.lazy(), policy)
+            return
         for lines in self._ahead(partial(replays.lines_with_decisions, as_of=self.scope.as_of)):
-            meant = self._meant(lines)
-            found = signals(meant, policy=policy, lists=in_force, invoices=self.invoices, now=self.now)
-            yield lifted(found, self.overrules)
+            yield self._read(self._meant(lines), policy)
 
-    def _ahead(self, read: Callable[[duckdb.DuckDBPyConnection], pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    def _read(self, lines: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+        found = signals(lines, policy=policy, lists=self._in_force, invoices=self.invoices, now=self.now)
+        return lifted(found, self.overrules)
+
+    def _partly_read(self, lines: pl.LazyFrame, texts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+        """Lines as they were seen, but for those whose texts are there to be read again."""
+        seen = renumbered(lines.join(texts, on=_LINE, how="anti"), policy, self.now)
+        bare = lines.drop("signals", "counterparty", *SEEN, strict=False).with_columns(account_currency="currency")
+        again = self._read(bare.join(texts, on=_LINE), policy)
+        shown = [*_SHOWN, "counterparty"] if self._settles else _SHOWN
+        return pl.concat([each.select(shown) for each in (again, seen)])
+
+    @property
+    def _settles(self) -> bool:
+        """Whether payments are settled anew, for which it counts who paid."""
+        return not self.booked.is_empty()
+
+    @cached_property
+    def _in_force(self) -> Lists:
+        return Lists.in_force(self.entries, self.now)
+
+    def _ahead(self, read: Callable[[duckdb.DuckDBPyConnection], T]) -> Iterator[T]:
         """Read each batch of days while the one before is worked on."""
 
-        def one(batch: pl.DataFrame) -> pl.DataFrame:
+        def one(batch: pl.DataFrame) -> T:
             self.con.register("batch_days", batch.to_arrow())
             try:
                 return read(self.con)
@@ -143,7 +180,13 @@ class Basis:
 
     def _meant(self, lines: pl.DataFrame) -> pl.LazyFrame:
         only = self.scope.only
-        return (lines if only is None else lines.join(only, on=["account_id", "transaction_id"], how="semi")).lazy()
+        return (lines if only is None else lines.join(only, on=_LINE, how="semi")).lazy()
+
+
+def _seen_and_texts(
+    con: duckdb.DuckDBPyConnection, *, pieces: frozenset[str], payers: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return replays.lines_as_seen(con, payers=payers), replays.texts_to_reread(con, pieces)
 
 
 @contextmanager
@@ -270,6 +313,4 @@ class _Told:
         payment = (pl.col("direction") == "credit") & eligible.fill_null(value=False)
         paying = tried.filter(payment).join(booked, on=_TENANTS.names(), how="semi")
         self.payments.append(paying)
-        return tried.join(
-            paying.select("account_id", "transaction_id"), on=["account_id", "transaction_id"], how="anti"
-        )
+        return tried.join(paying.select(_LINE), on=_LINE, how="anti")

@@ -27,9 +27,13 @@ from resources.clock import FixedClock
 from resources.warehouse.connection import Warehouse
 from rules.knobs import parse_knob
 
-_BARS = {"replay": 1.3, "replay_numbers": 1.3, "sweep": 2.0}
+_BARS = {"replay_all_words": 1.3, "replay_a_word": 1.3, "replay_numbers": 1.3, "sweep": 2.0}
 _NUMBERS = {"points.minimum": 70, "floor.NGN": "5000"}
-_WORDS = {"terms.business": ["invoice*", "payment*", "supply", "contract*"], **_NUMBERS}
+_WORDS = {
+    "terms.business": ["invoice*", "payment*", "supply", "contract*"],
+    "terms.boilerplate": ["nibss instant payment*", "nip transfer"],
+    **_NUMBERS,
+}
 _KNOBS = ("points.minimum=0:199:1", "floor.NGN=0:19900:100")
 
 
@@ -103,9 +107,14 @@ def decide(folder: Path) -> None:
     ours(folder / "lines.parquet", folder / "entries-250.parquet", folder / "decided.parquet")
 
 
-def replay(folder: Path) -> None:
-    """A policy with other words over all stored lines: every text is read again."""
+def replay_all_words(folder: Path) -> None:
+    """A policy with other boilerplate and business words over all stored lines: every text is read again."""
     _replay(folder, _WORDS)
+
+
+def replay_a_word(folder: Path) -> None:
+    """A policy with a word more and a word less, as one tunes words: texts that may hold either are read again."""
+    _replay(folder, {"terms.personal": [*data.policy().file.terms.personal[:-1], "printing"]})
 
 
 def replay_numbers(folder: Path) -> None:
@@ -137,7 +146,7 @@ def sweep(folder: Path) -> None:
     assert len(found.points) == 40_000
 
 
-CONTESTANTS = {"decide": decide, "replay": replay, "replay_numbers": replay_numbers, "sweep": sweep}
+CONTESTANTS = {each.__name__: each for each in (decide, replay_all_words, replay_a_word, replay_numbers, sweep)}
 
 
 def main() -> None:

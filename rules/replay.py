@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import SequenceMatcher
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,7 @@ from rules.labels import BUSINESS, PERSONAL
 from rules.metrics import Tally, cannot_know, figures, unseen
 from rules.policy import PointsTable, Policy, floor_of
 from rules.reasons import Outcome
+from rules.remarks import KINDS
 from rules.signals import Signal, bits, held_in
 
 ELIGIBLE = Outcome.ELIGIBLE.value
@@ -70,12 +72,31 @@ def same_words(one: Policy, other: Policy) -> bool:
     return (read.terms, read.currency, read.reference.pattern) == (again.terms, again.currency, again.reference.pattern)
 
 
+def changed_pieces(one: Policy, other: Policy) -> frozenset[str] | None:
+    """Runs of letters, one of which a text in ASCII must hold, in either case, for one policy to see other terms in it.
+
+    None where any text may be seen otherwise: the currencies, the pattern of references or the boilerplate differ.
+    """
+    read, again = one.file, other.file
+    if (read.currency, read.reference.pattern) != (again.currency, again.reference.pattern):
+        return None
+    pieces: set[str | None] = set()
+    for kind in (*KINDS, "company", "boilerplate"):
+        before, after = one.terms(kind).terms, other.terms(kind).terms
+        if before != after and kind == "boilerplate":
+            return None
+        same = SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
+        kept = {term for block in same for term in before[block.a : block.a + block.size]}
+        pieces |= {term.piece for term in {*before, *after} - kept}  # a term that moved may be found before another
+    return frozenset(piece for piece in pieces if piece)
+
+
 def renumbered(lines: pl.LazyFrame, policy: Policy, now: datetime) -> pl.LazyFrame:
     """Lines with the signals that were seen, those that numbers of the policy move set anew: no text is read again.
 
     Args:
-        lines: `signals` as seen under a policy of the same words, lists and invoices, `amount`, `currency` (the
-            account's, where the line has none) and `booked_at`.
+        lines: `signals` as seen under a policy of the same words (or of others that are not in the line), lists and
+            invoices, `amount`, `currency` (the account's, where the line has none) and `booked_at`.
         policy: whose floors and days count.
         now: the time of the replay.
 
@@ -255,7 +276,7 @@ def _estimated(decided: pl.DataFrame) -> dict[str, object]:
         all=pl.col("lines").sum(), labelled=pl.col("lines").filter(pl.col("label").is_not_null()).sum()
     )
     weighed = decided.filter(pl.col("label").is_not_null()).join(there, on="from")
-    weighed = weighed.with_columns(weight=pl.col("lines") * pl.col("all") / pl.col("labelled"))
+    weighed = weighed.with_columns(weight=pl.col("lines") * pl.col("all") / pl.col("labelled")).sort(_CELL + _ENDS)
     unlike = there.filter(pl.col("labelled") == 0)["all"].sum()
     return {
         "before": _shares(weighed, "from"),

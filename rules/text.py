@@ -91,6 +91,12 @@ class Term:
         return f"{before}{re.escape(word.strip('*'))}{after}"
 
     @property
+    def piece(self) -> str | None:
+        """Letters that stand in every ASCII text which holds the term, in either case; None where none can hold it."""
+        bare = [word.strip("*") for word in self.words]
+        return max(bare, key=len) if all(word.isascii() for word in bare) else None
+
+    @property
     def whole_words(self) -> str:
         """A regular expression that takes the matched words whole, with their blanks."""
         return "".join(_word_pattern(word) for word in self.words)

@@ -6,6 +6,7 @@ temporary table that `labels.gather` leaves.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 import duckdb
@@ -83,6 +84,20 @@ def lines_as_seen(con: duckdb.DuckDBPyConnection, *, payers: bool = False) -> pl
     return con.execute(read).pl()
 
 
+def texts_to_reread(con: duckdb.DuckDBPyConnection, pieces: Iterable[str]) -> pl.DataFrame:
+    """What else the rules read of the batch's lines that may hold one of the pieces, or anything that is not ASCII.
+
+    Args:
+        con: within a read transaction.
+        pieces: runs of ASCII letters, in either case.
+
+    Returns:
+        `account_id`, `transaction_id`, the texts as they came, `status`, and the account's `holder`.
+
+    """
+    return con.execute(_TEXTS, {"pieces": f"(?i){'|'.join(sorted(pieces)) or _NOTHING}"}).pl()
+
+
 def some_lines(con: duckdb.DuckDBPyConnection, most: int) -> pl.DataFrame:
     """Every labelled line of the batch's days, and of the others about so many, the same each time.
 
@@ -153,6 +168,16 @@ SELECT t.organization_id, t.environment, t.account_id, t.transaction_id, t.booke
 LEFT JOIN ({_IN_FORCE}) AS d USING (account_id, transaction_id, day)
 {_BESIDE}
 """
+_NOTHING = r"[^\s\S]"
+_SAID = "concat_ws(' ', t.narration, t.description, t.counterparty, array_to_string(t.tags, ' '))"
+_TEXTS = f"""
+SELECT t.account_id, t.transaction_id, t.narration, t.description, t.counterparty, t.reference, t.tags, t.status,
+    a.holder
+FROM transactions AS t
+SEMI JOIN batch_days USING (organization_id, environment, day)
+LEFT JOIN accounts AS a USING (account_id)
+WHERE t.{_BOUNDS} AND (strlen({_SAID}) <> length({_SAID}) OR regexp_matches({_SAID}, $pieces))
+"""  # noqa: S608 - constants
 _SOME = f"""
 SELECT *, CAST({_LOT} % 5 AS TINYINT) AS fold FROM ({_LINES_IN_FORCE})
 WHERE label IS NOT NULL OR {_LOT} // 5 % 1_000_000 < $share

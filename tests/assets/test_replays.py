@@ -96,6 +96,37 @@ def test_a_replay_of_other_numbers_reads_no_text_again_and_tells_the_same(
     assert quick.examples.equals(slow.examples)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        'terms.personal = ["hello"]',
+        'terms.business = ["birthday"]\nterms.personal = ["payment"]\nfloor.NGN = "6000"',
+        'terms.company = ["ﬁt*", "plc"]\nterms.refund = ["order"]',
+        'terms.personal = ["nobody", "says", "this"]',
+    ],
+)
+def test_a_replay_of_other_words_reads_the_texts_that_may_hold_them_and_tells_the_same(
+    books: Books, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    books.receive(
+        row("o", "cafe", description="Ｈｅｌｌｏ"),  # noqa: RUF001 - it is "Hello"
+        row("f", "NIP/GTB/FIT FORMS/hello"),
+        row("d", "refund of order", type="debit"),
+        row("t", "POS", tags=["a birthday"]),
+        row("x", "POS", counterparty="Hello Plc"),
+    )
+    books.bill("INV-7", customer_name="Sahelia Plc", total=500_000)
+    books.decide()
+    other = parse_policy(words, "a test")
+    quick = tried(books, other)
+    monkeypatch.setattr("assets.replays.changed_pieces", lambda *_: None)
+    slow = tried(books, other)
+    assert quick.summary == slow.summary
+    assert quick.examples.equals(slow.examples)
+    of_payments = [each.settlements.lines for each in (quick, slow) if each.settlements]
+    assert of_payments[0].sort(pl.all()).equals(of_payments[1].sort(pl.all()))
+
+
 def test_what_was_seen_is_not_taken_again_where_a_day_waits_or_lists_differ(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:

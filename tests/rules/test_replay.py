@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import polars as pl
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from rules.eligibility import decide
 from rules.lists import Lists
 from rules.policy import Policy
-from rules.replay import BEFORE, FLIPS, beside, cells, flips, renumbered, same_words, summary
+from rules.replay import BEFORE, FLIPS, SEEN, beside, cells, changed_pieces, flips, renumbered, same_words, summary
 from rules.signals import signals
 from tests.rules.scenarios import NOW, Line, entries_frame, entry, frame, invoices_frame, line, policy
 
@@ -105,6 +106,59 @@ def test_another_word_currency_or_pattern_is_no_number() -> None:
     assert same_words(policy(), STRICT)
     for changed in ('terms.personal = ["hello"]', 'currency.invoice = ["USD"]', "reference.pattern = '^A'"):
         assert not same_words(policy(), policy(changed))
+
+
+TERMS = (
+    "gift",
+    "gift*",
+    "*ment",
+    "payment",
+    "invoice pay*",
+    "hello",
+    "ltd",
+    "plc",
+    "okwu*",
+    "contract work",
+    "ﬁt",
+    "é*",
+)
+word_lists = st.lists(st.sampled_from(TERMS), max_size=6, unique=True)
+wordings = st.builds(
+    lambda **lists: policy("\n".join(f"terms.{kind} = {json.dumps(terms)}" for kind, terms in lists.items())),
+    **dict.fromkeys(("business", "personal", "refund", "reversal", "company"), word_lists),
+)
+FULL_WIDTH_GIFT = "\uff27\uff29\uff26\uff34"
+GLUED, CUT = "NXG :TRFPaymentforCementFRMADA OKWUOSA", "NIP FROM SENDER:HELLO LTDREMARK:INVOICE  PAYMENT"
+SAID = [GLUED, CUT, FULL_WIDTH_GIFT, "gift/payment gift", "ﬁt", "İNVOICE", "café", "TRF FRM ADA-PLC TO GIFT"]
+SAID += ["invoice;payment", "POS hello", "HELLO-contract/work"]
+texts = st.lists(st.sampled_from([*SAID, "é", " ", "/"]), min_size=1, max_size=3).map(" ".join)
+
+
+@given(texts, st.none() | texts, st.none() | texts, st.none() | st.lists(texts, max_size=2), wordings, wordings)
+@settings(max_examples=150, deadline=None)
+def test_a_line_that_holds_no_changed_piece_shows_the_same_under_either_policy(
+    said: str, description: str | None, payer: str | None, tags: list[str] | None, old: Policy, new: Policy
+) -> None:
+    pieces = changed_pieces(old, new)
+    assert pieces is not None
+    read = " ".join([said, description or "", payer or "", *(tags or [])])
+    if not read.isascii() or any(piece in read.lower() for piece in pieces):
+        return
+    rows = frame([line(said, description=description, counterparty=payer, tags=tags)])
+    lists = Lists.in_force(ENTRIES, NOW)
+    one, other = (
+        signals(rows.lazy(), policy=each, lists=lists, invoices=INVOICES, now=NOW).select("signals", *SEEN).collect()
+        for each in (old, new)
+    )
+    assert one.equals(other)
+
+
+def test_boilerplate_currencies_and_patterns_let_any_line_be_seen_otherwise() -> None:
+    for changed in ('terms.boilerplate = ["hello"]', 'currency.invoice = ["USD"]', "reference.pattern = '^A'"):
+        assert changed_pieces(policy(), policy(changed)) is None
+    assert changed_pieces(policy(), policy("points.minimum = 1")) == frozenset()
+    one, other = (policy(f"terms.personal = {terms}") for terms in ('["gift*", "fuel money"]', '["charity", "gift*"]'))
+    assert changed_pieces(one, other) == {"money", "charity"}
 
 
 def test_a_flipped_line_says_which_row_decided_and_what_is_seen_now() -> None:
