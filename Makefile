@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SERVERS := .servers/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-dagster test-scale check dev bench lock pictures test-day test-fuzz clean
+.PHONY: help setup demo test test-dagster test-scale servers check dev bench lock pictures test-day test-fuzz clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,8 +29,11 @@ test: setup ## Run the tests
 test-dagster: setup ## Run the tests on a real Dagster page and daemon
 	KOBOSIFT_TEST_DAGSTER=1 $(BIN)/python -m pytest tests/pipelines/test_dagster_dev.py
 
-test-scale: setup $(SERVERS) ## Run the tests on a real PostgreSQL and S3 endpoint, installing what is missing
+servers: setup $(SERVERS) ## Install PostgreSQL and an S3 endpoint where they are missing, and see that they start
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql)
+	$(BIN)/python -m tests.scale.servers
+
+test-scale: servers ## Run the tests on a real PostgreSQL and S3 endpoint
 	KOBOSIFT_TEST_SCALE=1 $(BIN)/python -m pytest tests/scale
 
 $(SERVERS): # an S3 endpoint to test against, apart from what the project itself needs

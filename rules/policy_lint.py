@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
+from rules.currencies import CURRENCIES
+from rules.money import SPELLINGS
 from rules.policy import Policy
 from rules.text import Term
 
@@ -46,6 +48,7 @@ def lint(policy: Policy) -> list[Finding]:
         *_dead(policy),
         *_dead_rows(policy),
         *_idle(policy),
+        *_currencies(policy),
     ]
 
 
@@ -105,6 +108,16 @@ def _dead_rows(policy: Policy) -> Iterator[Finding]:
         yield Finding("dead", "floor", "no amount is below a floor of 0, so rows 10 and 11 never decide")
     if not policy.invoice_currencies:
         yield Finding("dead", "currency.invoice", "without a currency row 3 of the decision table rejects every line")
+
+
+def _currencies(policy: Policy) -> Iterator[Finding]:
+    """Currencies that no line is ever in: spelled as upstream may, or no money of today."""
+    for where, codes in (("currency.invoice", policy.invoice_currencies), ("floor", policy.floors)):
+        for code in codes:
+            if code in SPELLINGS:
+                yield Finding("dead", where, f"{code} is kept as {SPELLINGS[code]}: write {SPELLINGS[code]}")
+            elif code not in CURRENCIES:
+                yield Finding("dead", where, f"{code} is no currency of today's (ISO 4217), and no line is in it")
 
 
 def _idle(policy: Policy) -> Iterator[Finding]:

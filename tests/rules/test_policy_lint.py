@@ -21,6 +21,14 @@ def test_the_shipped_policy_has_no_findings() -> None:
     ("text", "finding"),
     [
         (
+            "floor.GHC = '9'",
+            Finding("dead", "floor", "GHC is kept as GHS: write GHS"),
+        ),
+        (
+            "floor.NGM = '500'",
+            Finding("dead", "floor", "NGM is no currency of today's (ISO 4217), and no line is in it"),
+        ),
+        (
             "terms.company = ['ltd', 'plc', 'LTD']",
             Finding("repeated", "terms.company", "'LTD' stands there twice"),
         ),

@@ -6,6 +6,8 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -121,3 +123,18 @@ def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def main() -> None:
+    """Start and stop each server once, and end with 1 where this machine does not let them."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL is another user's
+        try:
+            with postgres(Path(folder) / "postgres") as server, bucket("try") as _:
+                server.execute("SELECT 1")
+        except (OSError, LookupError, AssertionError, subprocess.CalledProcessError) as error:
+            sys.exit(f"no PostgreSQL or no S3 endpoint can be started here: {error}")
+
+
+if __name__ == "__main__":
+    main()
