@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import EitherEnvironment, InEnvironment, Json, OneAccount, Organization, moment
+from cli.options import LAGOS, EitherEnvironment, InEnvironment, Json, OneAccount, Organization, moment
 from cli.output import emit, say, table, warn
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def add(
     tenant = session.tenant(organization, environment, account)
     entry = lists.Entry(list_, *tenant, field, match, value, account, note, expires_at)
     now = session.now()
-    entry_id = session.warehouse.write(
+    entry_id, before = session.warehouse.write(
         lambda con: _put(con, entry, now), run_id=session.command_id, note="add a list entry"
     )
     with session.warehouse.read() as con:
@@ -64,12 +64,17 @@ def add(
         emit({"entry_id": entry_id, "findings": [each.told() for each in own]})
         return
     say(f"Entry {entry_id} is on the {list_} list of {tenant[0]} ({tenant[1]}); the next run decides by it.")
+    if before is not None and before.expires_at != expires_at:
+        say(f"It was there already: it now {_ends(expires_at)}, and before that it {_ends(before.expires_at)}.")
     for each in own:
         say(str(each))
 
 
-def _put(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
-    """Put an entry in force, unless it is for another tenant's account; one that is not linked yet may come."""
+def _put(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> tuple[str, Entry | None]:
+    """Put an entry in force, unless it is for another tenant's account; one that is not linked yet may come.
+
+    Returns its id, and the entry as it stood where it was there already.
+    """
     from resources.errors import ConfigurationError
     from resources.warehouse import accounts, lists
 
@@ -82,7 +87,12 @@ def _put(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
         raise ConfigurationError(message)
     if entry.account_id and not known:
         warn(f"kobosift: account {entry.account_id} is not linked here; the entry waits for it.")
-    return lists.add(con, entry, now)
+    before = lists.find(con, entry.entry_id)
+    return lists.add(con, entry, now), before
+
+
+def _ends(expires_at: datetime | None) -> str:
+    return f"ends at {expires_at.astimezone(LAGOS):%Y-%m-%d %H:%M} in Lagos" if expires_at else "never ends"
 
 
 @group.command()

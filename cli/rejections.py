@@ -129,7 +129,12 @@ def overrule(
     if as_json:
         emit({"transaction_id": transaction, "overruled": not undo, "changed": done})
         return
-    say(f"{transaction} is {'decided by the rules again' if undo else f'business, overruled by {by}'}.")
+    if undo:
+        say(f"{transaction} is {'decided by the rules again' if done else 'not overruled: nothing changed'}.")
+    elif done:
+        say(f"{transaction} is business, overruled by {by}.")
+    else:
+        say(f"{transaction} is overruled already, as it was said then: take that back with --undo to say it anew.")
 
 
 def label(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
 import duckdb
@@ -42,13 +42,13 @@ class Entry:
 
 
 def add(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
-    """Put an entry in force, or give the same one a new note and expiry; returns its id."""
+    """Put an entry in force, or give the same one a new expiry, and a new note if there is one; returns its id."""
     values = {**asdict(entry), "entry_id": entry.entry_id, "now": now}
     _keep(con, entry.entry_id, now, "expires_at IS DISTINCT FROM $expires_at", expires_at=entry.expires_at)
     con.execute(
         """
         MERGE INTO list_entries USING (SELECT $entry_id AS entry_id) AS s ON list_entries.entry_id = s.entry_id
-        WHEN MATCHED THEN UPDATE SET note = $note, expires_at = $expires_at
+        WHEN MATCHED THEN UPDATE SET note = coalesce($note, note), expires_at = $expires_at
         WHEN NOT MATCHED THEN INSERT (
             entry_id, list, organization_id, environment, account_id, field, match, value, note, created_at, expires_at
         ) VALUES (
@@ -59,6 +59,13 @@ def add(con: duckdb.DuckDBPyConnection, entry: Entry, now: datetime) -> str:
         values,
     )
     return entry.entry_id
+
+
+def find(con: duckdb.DuckDBPyConnection, entry_id: str) -> Entry | None:
+    """The entry of an id, if it is there."""
+    names = [field.name for field in fields(Entry)]
+    row = con.execute(f"SELECT {', '.join(names)} FROM list_entries WHERE entry_id = ?", [entry_id]).fetchone()  # noqa: S608
+    return Entry(*row) if row else None
 
 
 def remove(con: duckdb.DuckDBPyConnection, entry_id: str, now: datetime) -> bool:

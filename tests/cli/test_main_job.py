@@ -175,6 +175,11 @@ def test_an_entry_changes_the_next_decision_and_can_be_taken_back(town: Town) ->
     match = ["--field", "narration", "--match", "prefix", "--value", narration, "--note", "seen on paper"]
     entry = town.done("lists", "add", "deny", *match, *scope, "--json").document["entry_id"]
     assert town.done("lists", "add", "deny", *match, *scope, "--json").document["entry_id"] == entry
+    told = town.done("lists", "add", "deny", *match[:-2], *scope, "--expires", "2099-01-01").out
+    assert "there already: it now ends at 2099-01-02 00:00 in Lagos" in " ".join(told.split())
+    assert "before that it ends at 2099-01-02 00:00 in Lagos" in " ".join(
+        town.done("lists", "add", "deny", *match, *scope).out.split()
+    )
     assert [each["note"] for each in town.done("lists", "show", *scope, "--json").document] == ["seen on paper"]
     town.done("decide")
     told = town.done("explain", line["transaction_id"], "--json").document

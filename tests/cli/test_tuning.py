@@ -249,8 +249,10 @@ def test_a_rejection_is_labelled_or_overruled_at_once(town: Town) -> None:
     assert town.done("rejections", "overrule", gift, "--by", "ada", "--json").document["changed"] is True
     assert "ovr_" in town.done("explain", gift).out
     assert town.done("rejections", "overrule", gift, "--by", "bola", "--json").document["changed"] is False
+    assert "overruled already" in town.done("rejections", "overrule", gift, "--by", "bola").out
     assert town("rejections", "overrule", "nowhere", "--by", "ada").code == 2
     assert "by the rules again" in town.done("rejections", "overrule", gift, "--by", "ada", "--undo").out
+    assert "nothing changed" in town.done("rejections", "overrule", gift, "--by", "ada", "--undo").out
     assert town("rejections", "label", "nowhere", "personal", "--by", "ada").code == 2
 
 
