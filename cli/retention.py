@@ -58,13 +58,17 @@ def erase(
     from cli.session import begin
     from pipelines.retention import erase_account
     from resources.ids import check_account_id
+    from resources.warehouse import accounts
     from resources.warehouse.erasures import Scope
 
-    check_account_id(account)
+    session = begin()
+    with session.warehouse.read() as con:
+        known = bool(account.strip()) and accounts.find(con, account) is not None
+    if not known:  # one that was linked under an odd id can be erased all the same
+        check_account_id(account)
     if dry_run:
         _would_go(Scope(account_id=account), as_json=as_json)
         return
-    session = begin()
     done = erase_account(session.warehouse, session.settings, session.clock, account, run_id=session.command_id)
     if as_json:
         emit({"account_id": account, "erased": documents(done)})

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from resources.remnants import search
+from resources.warehouse.connection import Warehouse
 from tests.cli.conftest import Place, Town
 
 
@@ -130,3 +131,19 @@ def test_a_backup_below_the_home_is_refused(town: Town) -> None:
     result = town("backup", str(town.home / "backup.tar"))
     assert result.code == 2
     assert "below the home" in result.err
+
+
+def test_an_account_that_was_linked_under_an_odd_id_can_be_erased_and_a_blank_one_names_nothing(nowhere: Place) -> None:
+    nowhere.done("accounts", "link", "acc-1", "--organization", "org-1")
+    nowhere.done("accounts", "link", "acc-2", "--organization", "org-1")
+    warehouse = Warehouse(f"sqlite:{nowhere.home / 'catalog.sqlite'}", str(nowhere.home / "data"), nowhere.home)
+    odd = "UPDATE accounts SET account_id = 'an/odd one ' WHERE account_id = 'acc-1'"
+    warehouse.write(lambda con: con.execute(odd), run_id="test", note="")
+    label = "INSERT INTO labels VALUES ('org-1', 'sandbox', 'an/odd one ', 't', 'business', 'ada', now())"
+    warehouse.write(lambda con: con.execute(label), run_id="test", note="")
+    warehouse.close()
+    assert nowhere("erase", "--account", "odd/too").code == 2
+    assert nowhere("erase", "--account", " ").code == 2
+    assert nowhere.done("erase", "--account", "an/odd one ", "--json").document["erased"][0]["proved"] is True
+    listed = nowhere.done("accounts", "list", "--json").document
+    assert {each["account_id"] for each in listed} == {"an/odd one ", "acc-2"}
