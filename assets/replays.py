@@ -57,7 +57,8 @@ _READ = [*FLIPS.names(), "before_rule", "rule", "before_score", "score", "before
 _READ.remove("why")
 _LINE = ["account_id", "transaction_id"]
 _SHOWN = [
-    *("organization_id", "environment", "account_id", "transaction_id", "day", "direction", "amount", "currency"),
+    *("organization_id", "environment", "account_id", "transaction_id", "booked_at", "day", "direction", "amount"),
+    "currency",
     *(f"before_{name}" for name in BEFORE),
     *("signals", *SEEN, "label", "draft_status"),
 ]

@@ -31,9 +31,16 @@ class Landers:
         self._took = deque([0.0], maxlen=8)
         self._waiting: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
         self._busy = 0
+        self._closed = False
 
     async def do(self, work: Callable[[], T]) -> T:
-        """Do work in a thread; what it raises is raised here."""
+        """Do work in a thread; what it raises is raised here.
+
+        Raises:
+            RuntimeError: the threads were let go.
+        """
+        if self._closed:
+            raise RuntimeError("the threads for the landing folder were let go")
         loop = asyncio.get_running_loop()
         told: asyncio.Future[T] = loop.create_future()
         self._waiting.append((work, told))
@@ -41,11 +48,14 @@ class Landers:
         return await told
 
     def close(self) -> None:
-        """Wait for what is being done, and do nothing more."""
+        """Wait for what is being done, and do nothing more; whoever waits for something else is told so."""
+        self._closed = True
+        while self._waiting:
+            self._waiting.popleft()[1].cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._waiting and self._busy < (MANY if min(list(self._took)) > SLOW_SECONDS else FEW):
+        if not self._closed and self._waiting and self._busy < (MANY if min(list(self._took)) > SLOW_SECONDS else FEW):
             self._pool.submit(self._work, loop)
             self._busy += 1
 

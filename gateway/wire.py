@@ -15,6 +15,7 @@ from contextlib import suppress
 from random import getrandbits
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.metrics import Metrics
@@ -60,9 +61,7 @@ class Wire:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        trace_id = (
-            f"{getrandbits(128):032x}"  # told, never a secret: the system's own randomness takes ten times as long
-        )
+        trace_id = f"{getrandbits(128):032x}"  # told to all: it need not be hard to guess
         scope.setdefault("state", {})["trace_id"] = trace_id
         started, status = self._timer(), 0
 
@@ -77,6 +76,8 @@ class Wire:
         body = _Body(receive, body_limit(scope["path"]), _length(scope), ended=scope["method"] in _WITHOUT_BODY)
         try:
             await self._app(scope, body.receive, sending)
+        except ClientDisconnect:
+            pass  # whoever asked is gone, and nobody is left to answer
         except Exception as error:
             _log.error("request failed: %s, trace %s", _places(error), trace_id)
             if status == 0:

@@ -122,6 +122,9 @@ class Lander:
         for path in (self._folder / WEBHOOKS).glob(f".*{_BESIDE}"):
             if not _touched_since(path, now - _KEPT_BESIDE):
                 _finish(path)
+        for path in self._folder.glob(f".{SEEN}.*"):
+            if not _touched_since(path, now - _KEPT_BESIDE):
+                path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of what is open."""
@@ -182,5 +185,7 @@ def _opened(path: str) -> int:
     try:
         return os.open(path, flags, 0o600)
     except FileNotFoundError:
-        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = Path(path).parent
+        for each in (folder.parent, folder):
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.open(path, flags, 0o600)

@@ -10,6 +10,7 @@ journal says in memory, some 150 bytes an event, and reads on where another one 
 from __future__ import annotations
 
 import os
+import secrets
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,31 +50,34 @@ class SeenEvents:
             self._written += os.write(self._file, f"{key[:_DIGITS]} {at}\n".encode())
 
     def forget(self, moment: datetime) -> None:
-        """Write the journal anew without what was marked up to a moment, where that is much of it."""
+        """Write the journal anew without what was marked up to a moment."""
         last = _microseconds(moment)
-        with self._lock, suppress(OSError):
-            self._read_on()
-            kept = {key: at for key, at in self._moments.items() if at > last}
-            if 2 * len(kept) > len(self._moments):
+        with self._lock:
+            if not self._read_on():
                 return
-            beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-            beside.write_text("".join(f"{key.hex()} {at}\n" for key, at in kept.items()))
-            beside.replace(self._path)
-            self._let_go()
+            kept = {key: at for key, at in self._moments.items() if at > last}
+            if len(kept) == len(self._moments):
+                return
+            beside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}")
+            with suppress(OSError):
+                beside.touch(0o600)
+                beside.write_text("".join(f"{key.hex()} {at}\n" for key, at in kept.items()))
+                beside.replace(self._path)
+                self._let_go()
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
             self._let_go()
 
-    def _read_on(self) -> None:
-        """Read what was written since, all of it where the file is another one."""
+    def _read_on(self) -> bool:
+        """Read what was written since, all of it where the file is another one; false where it cannot be read."""
         try:
             status = os.stat(self._path)  # noqa: PTH116 - asked for each event
             number, size = status.st_ino, status.st_size
             if self._read == (number, size - self._written):
                 self._read, self._written = (number, size), 0
-                return
+                return True
             if self._read[0] != number or self._read[1] > size:
                 self._let_go()
             with self._path.open("rb") as file:
@@ -81,10 +85,11 @@ class SeenEvents:
                 text = file.read()
         except OSError:
             self._let_go()
-            return
+            return False
         whole = text[: text.rfind(b"\n") + 1]
         self._moments.update(filter(None, map(_line, whole.splitlines())))
         self._read, self._written = (number, self._read[1] + len(whole)), 0
+        return True
 
     def _let_go(self) -> None:
         if self._file is not None:

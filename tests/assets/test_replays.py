@@ -14,15 +14,17 @@ import pytest
 import assets.decisions
 from assets.labelling import draw_sample, import_labels
 from assets.replays import Replay, Scope, replay
+from assets.sweeps import sweep
 from resources.clock import FixedClock
 from resources.errors import ConfigurationError, KobosiftError
 from resources.row_files import read_rows
 from resources.warehouse import lists, settlements
 from resources.warehouse.labels import all_words
 from resources.warehouse.lists import Entry
+from rules.knobs import parse_knob
 from rules.labels import LabelError
 from rules.policy import Policy, parse_policy
-from rules.replay import FLIPS
+from rules.replay import ELIGIBLE, FLIPS
 from tests.assets.test_decisions import LATER, NOW, ONE, OTHER, SHIPPED, STRICT, Books, copied, row
 
 LOW = "personal_or_low_confidence/low_confidence"
@@ -125,6 +127,21 @@ def test_a_replay_of_other_words_reads_the_texts_that_may_hold_them_and_tells_th
     assert quick.examples.equals(slow.examples)
     of_payments = [each.settlements.lines for each in (quick, slow) if each.settlements]
     assert of_payments[0].sort(pl.all()).equals(of_payments[1].sort(pl.all()))
+
+
+def test_a_sweep_under_other_words_is_at_each_point_what_a_replay_tells(books: Books) -> None:
+    books.receive(row("g", "NIP/GTB/SAHELIA PLC/hello gift"), row("n", "NIP/GTB/ADA OBIORADI/invoice", day=4))
+    books.decide()
+    wording = 'terms.personal = ["hello"]\nterms.business = ["gift"]'
+    knobs = [parse_knob("points.minimum=0:120:60"), parse_knob("floor.NGN=0:10000:5000")]
+    found = sweep(
+        books.warehouse, policy=parse_policy(wording, "a test"), knobs=knobs, clock=FixedClock(LATER), scope=Scope()
+    )
+    for point in found.points:
+        changes = {name: point[name] for name in ("points.minimum", "floor.NGN")}
+        told = tried(books, parse_policy(wording, "a test").changed(changes), now=LATER)
+        eligible = sum(int(str(cell["lines"])) for cell in told.summary.matrix if cell["to"] == ELIGIBLE)
+        assert point["eligible"] == eligible, point
 
 
 def test_what_was_seen_is_not_taken_again_where_a_day_waits_or_lists_differ(

@@ -51,6 +51,22 @@ def test_one_who_waited_and_went_keeps_nobody_from_being_served() -> None:
     assert asyncio.run(ask()) == "served"
 
 
+def test_whoever_still_waits_when_the_threads_are_let_go_is_told() -> None:
+    async def ask() -> list[object]:
+        crew, free = Landers(), threading.Event()
+        asked = [asyncio.create_task(crew.do(free.wait)) for _ in range(FEW + 2)]
+        await asyncio.sleep(0)
+        free.set()
+        crew.close()
+        with pytest.raises(RuntimeError, match="let go"):
+            await crew.do(lambda: 1)
+        return list(await asyncio.gather(*asked, return_exceptions=True))
+
+    told = asyncio.run(ask())
+    assert all(each is True or isinstance(each, asyncio.CancelledError) for each in told)
+    assert True in told
+
+
 @pytest.mark.parametrize(("slow_from", "at_once"), [(0.0, 6), (60.0, FEW)])
 def test_many_wait_side_by_side_for_a_slow_disk_and_few_for_a_quick_one(
     monkeypatch: pytest.MonkeyPatch, slow_from: float, at_once: int

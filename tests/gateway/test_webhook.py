@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import time
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
@@ -189,3 +191,19 @@ def test_the_status_counts_what_was_taken_in_and_why_some_failed(town: Town) -> 
     assert told["failures"] == {"the file is not JSON": 1}
     assert told["events"] == {"mono.events.account_updated": 2, "unknown": 1}
     assert datetime.fromisoformat(told["lastProcessed"]) == NOW
+
+
+def test_a_sender_that_breaks_off_is_no_fault_of_ours(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+    body, before = event(99), town.landed()
+    headers = signed(body) | {"content-length": str(len(body)), "host": "127.0.0.1"}
+    head = "POST /si/mono/webhook HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with socket.create_connection(("127.0.0.1", httpx.URL(town.url).port or 0)) as sender:
+        sender.sendall(head.encode() + b"\r\n" + body[: len(body) // 2])
+    counted = 'route="/si/mono/webhook",status="499"'
+    until = time.monotonic() + 10
+    while counted not in (metrics := town.http.get(f"{town.url}/metrics").text) and time.monotonic() < until:
+        pass
+    assert counted in metrics
+    assert 'route="/si/mono/webhook",status="500"' not in metrics
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert town.landed() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -66,6 +67,22 @@ def test_whatever_stands_in_the_journal_marks_are_found(
     assert seen.since(KEYS[0], LONG_AGO)
     assert SeenEvents(journal).since(KEYS[0], LONG_AGO)
     seen.forget(NOW)
+
+
+def test_a_journal_that_cannot_be_read_just_now_loses_nothing(journal: Path) -> None:
+    seen = SeenEvents(journal)
+    seen.mark(KEYS[0], NOW)
+    seen.forget(NOW - timedelta(hours=1))
+    with patch.object(Path, "open", side_effect=OSError(24, "Too many open files")):
+        other = SeenEvents(journal)
+        assert not other.since(KEYS[0], LONG_AGO)
+        other.forget(NOW + timedelta(days=1))
+    assert SeenEvents(journal).since(KEYS[0], LONG_AGO)
+
+
+def test_forgetting_makes_no_journal(journal: Path) -> None:
+    SeenEvents(journal).forget(NOW)
+    assert not journal.exists()
 
 
 def test_a_journal_that_is_gone_or_cannot_be_written_is_no_error(journal: Path) -> None:
