@@ -134,14 +134,16 @@ def newest(
 
     """
     order = ", ".join(f"{name} DESC" for name in ORDERS[what].split(", "))
-    return con.execute(
-        f"""SELECT * FROM audit.{what}
+    wanted = f"""FROM audit.{what}
         WHERE organization_id = coalesce($organization_id, organization_id)
             AND environment = coalesce($environment, environment)
-            AND account_id = coalesce($account_id, account_id)
-        ORDER BY {order} LIMIT $limit""",  # noqa: S608 - names of our own
-        {"organization_id": organization_id, "environment": environment, "account_id": account_id, "limit": limit},
-    ).pl()
+            AND account_id = coalesce($account_id, account_id)"""
+    values = {"organization_id": organization_id, "environment": environment, "account_id": account_id, "limit": limit}
+    if "booked_at" in order:  # which days these are is soon known, and evidence is then told of no others
+        newest_days = f"SELECT min(day) FROM (SELECT day {wanted} ORDER BY booked_at DESC LIMIT $limit)"  # noqa: S608
+        row = con.execute(newest_days, values).fetchone()
+        wanted, values = f"{wanted} AND day >= $first", values | {"first": row[0] if row else None}
+    return con.execute(f"SELECT * {wanted} ORDER BY {order} LIMIT $limit", values).pl()
 
 
 def find_outcome(

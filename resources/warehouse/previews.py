@@ -87,7 +87,7 @@ WHERE organization_id = $organization_id AND environment = $environment
     AND ($end IS NULL OR day <= $end)
 """
 _COUNT = f"SELECT count(*) FROM audit.outcomes {_WANTED}"  # noqa: S608 - ours
-# Which lines first, then all there is to tell of these few: to sort the evidence of every line takes five times as long.
+# Which lines first, then all there is to tell of these few: to sort the evidence of all takes five times as long.
 _PAGE = f"""
 SELECT account_id, transaction_id, day FROM audit.outcomes {_WANTED}
 ORDER BY decided_at DESC NULLS LAST, booked_at DESC, account_id, transaction_id
