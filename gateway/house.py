@@ -23,6 +23,7 @@ from gateway.problems import Problem, sentence
 from pipelines.policy import load_policy
 from pipelines.retention import Erased, erase_account
 from resources.clock import Clock
+from resources.erasure_home import hold_off
 from resources.errors import ConfigurationError
 from resources.landing import Lander
 from resources.mono.client import MonoClient, Retries
@@ -57,6 +58,8 @@ class House:
     paid: asyncio.Event = field(default_factory=asyncio.Event)
     """Set where an invoice that was signed may have been paid just now."""
     _mono: MonoClient | None = None
+    _holding: int = 0
+    _let_go: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         """Open the place where events land."""
@@ -115,6 +118,26 @@ class House:
             lock, waiting = self.under_way.pop(name)
             if waiting > 1:
                 self.under_way[name] = (lock, waiting - 1)
+
+    @asynccontextmanager
+    async def undisturbed(self) -> AsyncIterator[None]:
+        """Let no erasure begin while a record is made elsewhere that must be kept here as well; many may be at once.
+
+        Raises:
+            WarehouseError: an erasure is going on.
+        """
+        async with self.alone("erasures"):
+            if self._holding == 0:
+                work = partial(hold_off, self.warehouse.home, PATIENCE.in_all)
+                self._let_go = await asyncio.get_running_loop().run_in_executor(self.writers, work)
+            self._holding += 1
+        try:
+            yield
+        finally:
+            async with self.alone("erasures"):
+                self._holding -= 1
+                if self._holding == 0:
+                    self._let_go()
 
     def mono(self) -> MonoClient:
         """The client of Mono, for the event loop that runs the application.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -76,15 +76,25 @@ def one_at_a_time(home: Path) -> Iterator[None]:
     Raises:
         WarehouseError: another one has been erasing for long.
     """
-    lock = FileLock(_folder(home) / "lock", timeout=_LOCK_SECONDS)
+    let_go = hold_off(home, _LOCK_SECONDS)
+    try:
+        yield
+    finally:
+        let_go()
+
+
+def hold_off(home: Path, seconds: float) -> Callable[[], None]:
+    """Let no erasure begin until what is returned is called, from any thread.
+
+    Raises:
+        WarehouseError: one is going on, and was for so many seconds.
+    """
+    lock = FileLock(_folder(home) / "lock", timeout=seconds, thread_local=False)
     try:
         lock.acquire()
     except Timeout as error:
         raise WarehouseError("another erasure is still going on: wait for it, then do the same again.") from error
-    try:
-        yield
-    finally:
-        lock.release()
+    return lock.release
 
 
 def keep_pending(home: Path, request: Request, traces: Traces | None = None) -> Pending:

@@ -142,9 +142,9 @@ async def validate(id: InvoiceId, house: Inside, caller: Caller, trace: Trace) -
 @router.post("/{id}/sign", responses=shown({**_ONE, "status": "SIGNED"}))
 @needs(APPROVER)
 async def sign(id: InvoiceId, house: Inside, caller: Caller, trace: Trace) -> dict[str, Any]:  # noqa: A002
-    """Sign the validated draft, which thereby is an invoice."""
+    """Sign the validated draft, which thereby is an invoice; an erasure waits, for it must not lose what is signed."""
     find, actor = _finder(id, caller), Actor(caller.token_id, house.now(), trace)
-    async with house.alone(f"draft {id}"):
+    async with house.alone(f"draft {id}"), house.undisturbed():
         draft = await house.read(find)
         after("sign", draft.status)
         signer, document = drafting.signer_of(house.settings), draft.document

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,8 +14,12 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from gateway.house import PATIENCE
 from resources.clock import SystemClock
+from resources.erasure_home import hold_off
+from resources.errors import WarehouseError
 from resources.payment_status import tell_payments
+from resources.signing import LocalSigner
 from tests.gateway.shapes import DONE, faults
 from tests.gateway.town import WORLD, Town, problem
 
@@ -113,6 +118,32 @@ def test_totals_and_the_reference_number_are_seen_to_by_field(town: Town, drafts
         problem(town.ask("PATCH", path, "analyst", **asked), status)
     for address in (path, "/si/invoices/%00", "/si/invoices/%00/confirm", "/si/settlements/%00/accept"):
         assert town.ask("POST" if "accept" in address or "confirm" in address else "GET", address).status_code < 500
+
+
+def test_no_erasure_begins_while_a_draft_is_being_signed_and_none_is_signed_during_one(
+    town: Town, drafts: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft, home = drafts[-1], town.settings.kobosift_home
+    town.ask("PATCH", f"/si/invoices/{draft['id']}", "analyst", json=completion(draft))
+    step(town, draft, "confirm")
+    assert step(town, draft, "validate").json()["status"] == "VALIDATED"
+    monkeypatch.setattr("gateway.house.PATIENCE", replace(PATIENCE, in_all=0.05))
+    let_go = hold_off(home, 1.0)
+    assert "erasure is still going on" in problem(step(town, draft, "sign"), 503)["detail"]
+    let_go()
+    tried: list[bool] = []
+    sign = LocalSigner.sign
+
+    async def signing(*given: Any, **named: Any) -> str:
+        with pytest.raises(WarehouseError, match="still going on"):
+            hold_off(home, 0.0)
+        tried.append(True)
+        return await sign(*given, **named)
+
+    monkeypatch.setattr(LocalSigner, "sign", signing)
+    assert step(town, draft, "sign").json()["status"] == "SIGNED"
+    assert tried == [True]
+    hold_off(home, 1.0)()
 
 
 def test_of_many_who_confirm_at_once_one_does(town: Town, drafts: list[dict[str, Any]]) -> None:
