@@ -8,13 +8,14 @@ Which rows go is said by the data map, how bytes go by `resources/warehouse/comp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 import polars as pl
 
 from pipelines.look import Look
-from resources import erasure_home
+from resources import backups, erasure_home
 from resources.clock import Clock
 from resources.erasure_home import Pending
 from resources.settings import Settings
@@ -66,9 +67,15 @@ def erase_account(
     return _Eraser(warehouse, settings, clock, run_id).erase(Scope(account_id=account_id))
 
 
-def erase_scope(warehouse: Warehouse, settings: Settings, clock: Clock, scope: Scope, *, run_id: str) -> list[Erased]:
-    """Erase what a scope says; as the two above, which are what people ask for."""
-    return _Eraser(warehouse, settings, clock, run_id).erase(scope)
+def delete_in_copy(copy: Warehouse, settings: Settings, clock: Clock, scopes: Sequence[Scope], *, run_id: str) -> None:
+    """Delete what was begun, and some scopes, from a copy of the warehouse that lies aside, while no one else erases.
+
+    Its notes go to the copy's own home. Once they and the copy are in place, the next erasure finishes it.
+
+    Raises:
+        WarehouseError: it could not be done; the copy is good for nothing then.
+    """
+    _Eraser(copy, settings, clock, run_id).begin(scopes)
 
 
 def preview(warehouse: Warehouse, scope: Scope) -> pl.DataFrame:
@@ -88,6 +95,7 @@ class _Eraser:
         """Finish what was begun, then do this."""
         home = self.settings.kobosift_home
         with erasure_home.one_at_a_time(home):
+            backups.clear_aside(home)
             key = erasure_home.erasure_key(home)
             done = [self._carry_on(each) for each in erasure_home.pending(home, key)]
             if scope is not None:
@@ -95,13 +103,25 @@ class _Eraser:
                 done.append(self._carry_on(erasure_home.keep_pending(home, request)))
             return [each for each in done if each.counts]
 
+    def begin(self, scopes: Sequence[Scope]) -> None:
+        """Only delete: what was begun, where its deletion is not in this warehouse, and then this."""
+        home = self.settings.kobosift_home
+        key = erasure_home.erasure_key(home)
+        with self.warehouse.read() as con:
+            found = erasure_home.pending(home, key)
+            found = [each for each in found if erasures.begun(con, each.request.erasure_id) is None]
+        for each in found:
+            self._delete(each.request, each.traces)
+        for scope in scopes:
+            self._delete(Request(str(uuid4()), scope, self.clock.now(), key), Traces())
+
     def _carry_on(self, work: Pending) -> Erased:
         """Do an erasure from wherever it stands to its end."""
         request, traces = work.request, work.traces
         with self.warehouse.read() as con:
             counts = erasures.begun(con, request.erasure_id)
         if counts is None:
-            counts, traces = self._delete(request)
+            counts, traces = self._delete(request, traces)
         if not counts:
             work.path.unlink()
             return Erased(request.erasure_id, request.told, {}, proved=True)
@@ -114,17 +134,19 @@ class _Eraser:
         )
         if not left:
             with self.warehouse.read() as con:
-                erasure_home.keep_journal(self.settings.kobosift_home, erasures.past(con, request, counts))
+                past = erasures.past(con, request, counts, now=self.clock.now())
+            erasure_home.keep_journal(self.settings.kobosift_home, past)
             work.path.unlink()
         return Erased(request.erasure_id, request.told, counts, proved=not left, remnants=left)
 
-    def _delete(self, request: Request) -> tuple[dict[str, int], Traces]:
+    def _delete(self, request: Request, before: Traces) -> tuple[dict[str, int], Traces]:
+        """Delete, and note what the rows are known by, with what was noted before: rows of a former warehouse."""
         known = Traces()
 
         def name(traces: Traces) -> None:
             nonlocal known
-            known = traces
-            erasure_home.keep_pending(self.settings.kobosift_home, request, traces)
+            known = traces.and_those(before)
+            erasure_home.keep_pending(self.warehouse.home, request, known)
 
         counts = self.warehouse.write(
             lambda con: erasures.erase(con, request, name), run_id=self.run_id, note="erasure"

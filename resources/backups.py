@@ -17,13 +17,13 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from resources.erasure_home import erasure_folder, erasure_key
+from resources.erasure_home import erasure_folder, erasure_key, put_pending
 from resources.errors import ConfigurationError, WarehouseError
 from resources.landing import WEBHOOKS
 from resources.settings import Settings
@@ -32,6 +32,7 @@ from resources.warehouse.connection import Warehouse
 _LIST = "backup.json"
 _RELEASE = 1
 _CHUNK = 1 << 20
+_ASIDE = "restoring"
 _COPY = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=30).execute('VACUUM INTO ?', [sys.argv[2]])"
 
 
@@ -98,35 +99,63 @@ def read_backup(file: Path) -> Backup:
     return backup
 
 
-def put_in_place(warehouse: Warehouse, settings: Settings, file: Path) -> None:
-    """Put a backup that was read in the place of what is there.
+def unpack(warehouse: Warehouse, settings: Settings, file: Path) -> Warehouse:
+    """Unpack a backup that was read beside the warehouse, as a home of its own, which nobody reads.
 
-    It is unpacked aside first; what is there is taken away once all of it is. The home's own key of erasures stays, and
-    so do events that wait.
+    The home's own key of erasures stays; where it has none, it takes the backup's.
+
+    Raises:
+        ConfigurationError: the warehouse is not on this machine.
+        WarehouseError: it cannot be written.
+    """
+    _places(warehouse)
+    aside = settings.kobosift_home / _ASIDE
+    clear_aside(settings.kobosift_home)
+    with _written():
+        (aside / "data").mkdir(mode=0o700, parents=True)
+        aside.chmod(0o700)
+        with tarfile.open(file) as tar:
+            tar.extractall(aside, filter="data")
+        _name_data(aside / "catalog.sqlite", aside / "data")
+        if not (key := erasure_folder(settings.kobosift_home) / "key").exists():
+            key.parent.mkdir(mode=0o700, exist_ok=True)
+            shutil.move(aside / "erasure" / "key", key)
+    place = f"sqlite:{aside / 'catalog.sqlite'}"
+    return Warehouse(place, str(aside / "data"), aside, encrypted=settings.kobosift_encrypted)
+
+
+def put_in_place(warehouse: Warehouse, settings: Settings) -> None:
+    """Put what was unpacked, and nobody has open, in the place of what is there; events that wait stay.
+
+    Notes of erasures that were begun in it come with it. They come between the old catalogue and the new one: with the
+    old one in force they would erase what came in since they were finished there.
 
     Raises:
         ConfigurationError: the warehouse is not on this machine.
         WarehouseError: it cannot be written, or others did not let go in time.
     """
     catalog, data = _places(warehouse)
-    home = settings.kobosift_home
-    aside = home / "restoring"
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(mode=0o700, parents=True)
-        with tarfile.open(file) as tar:
-            tar.extractall(aside, filter="data")
+    aside = settings.kobosift_home / _ASIDE
+    with _written():
         _name_data(aside / "catalog.sqlite", data)
         with warehouse.locked():
             for name in ("", "-wal", "-shm"):
                 catalog.with_name(catalog.name + name).unlink(missing_ok=True)
+            put_pending(aside, settings.kobosift_home)
             _replace(aside / "data", data)
             _put_landed(aside / "landing", settings.landing)
             shutil.move(aside / "catalog.sqlite", catalog)
-            if not (key := erasure_folder(home) / "key").exists():
-                key.parent.mkdir(mode=0o700, exist_ok=True)
-                shutil.move(aside / "erasure" / "key", key)
-        shutil.rmtree(aside)
+
+
+def clear_aside(home: Path) -> None:
+    """Remove what was unpacked, also by a restore that broke off: it holds what was erased since."""
+    shutil.rmtree(home / _ASIDE, ignore_errors=True)
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         message = f"the backup could not be put in place ({error.strerror or error}). Make room, then restore it again."
         raise WarehouseError(message) from error

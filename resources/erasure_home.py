@@ -125,6 +125,19 @@ def pending(home: Path, key: bytes) -> list[Pending]:
     return sorted(found, key=lambda each: (each.request.requested_at, each.request.erasure_id))
 
 
+def pending_ids(home: Path) -> set[str]:
+    """The ids of erasures that were begun and not finished; nothing is made for the asking."""
+    return {path.stem for path in (erasure_folder(home) / "pending").glob("*.json")}
+
+
+def put_pending(aside: Path, home: Path) -> None:
+    """Take over what is being erased of a warehouse that lay aside, notes of the same erasures replaced."""
+    for path in _pending(aside).glob("*.json"):
+        beside = _pending(home) / f"{path.stem}.part"
+        _write(beside, path.read_bytes())
+        beside.replace(beside.with_suffix(".json"))
+
+
 def keep_journal(home: Path, past: Past) -> None:
     """Remember an erasure outside the warehouse, by keyed hashes, for backups that are put back."""
     folder = _folder(home) / "journal"
@@ -145,6 +158,7 @@ def journal(home: Path) -> list[Past]:
         try:
             told = json.loads(path.read_bytes())
             told["requested_at"] = datetime.fromisoformat(told["requested_at"])
+            told["finished_at"] = datetime.fromisoformat(told.get("finished_at") or str(told["requested_at"]))
             told["before"] = told["before"] and date.fromisoformat(told["before"])
             told["hashes"] = [(account, line) for account, line in told["hashes"]]
             found.append(Past(**told))

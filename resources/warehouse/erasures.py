@@ -73,6 +73,8 @@ class Past:
     key_mark: str
     hashes: list[tuple[str, str]]
     """Of account and line, as in `erased_lines`."""
+    finished_at: datetime
+    """When all of it was gone: a backup made later does not hold it."""
 
 
 def account_hash(key: bytes, account_id: str) -> str:
@@ -125,7 +127,13 @@ def begun(con: duckdb.DuckDBPyConnection, erasure_id: str) -> dict[str, int] | N
     return None if row is None else json.loads(row[0])
 
 
-def past(con: duckdb.DuckDBPyConnection, request: Request, counts: dict[str, int]) -> Past:
+def unproved(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """The erasures whose deletion is committed, and that are not proved."""
+    rows = con.execute("SELECT erasure_id FROM erasures WHERE proved IS DISTINCT FROM TRUE").fetchall()
+    return {erasure_id for (erasure_id,) in rows}
+
+
+def past(con: duckdb.DuckDBPyConnection, request: Request, counts: dict[str, int], *, now: datetime) -> Past:
     """What is to be remembered of an erasure that is done."""
     rows = con.execute(
         "SELECT account_hash, line_hash FROM erased_lines WHERE erased_at = ?", [request.requested_at]
@@ -142,6 +150,7 @@ def past(con: duckdb.DuckDBPyConnection, request: Request, counts: dict[str, int
         known is None,
         key_mark(request.key),
         [(account_hashed, line) for account_hashed, line in rows],
+        now,
     )
 
 

@@ -33,6 +33,10 @@ class Traces:
     texts: list[str] = field(default_factory=list)
     """Parts of what stood in the rows: at most `MOST_SOUGHT`."""
 
+    def and_those(self, others: Traces) -> Traces:
+        """These and others, each once."""
+        return Traces(sorted({*self.lines, *others.lines}), sorted({*self.texts, *others.texts}))
+
     def ids(self) -> list[str]:
         """The ids of lines to look for byte by byte: evenly taken from all of them."""
         return _evenly(sorted(line for line in self.lines if len(line) >= SHORTEST_ID))
