@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from pipelines.instance import open_instance
 from pipelines.policy import load_policy
+from resources import erasure_home
 from resources.errors import KobosiftError, WarehouseError
 from resources.mono.client import MonoClient
 from resources.settings import Settings, load_settings
-from resources.warehouse import accounts
+from resources.warehouse import accounts, erasures
 from resources.warehouse.connection import made_warehouse, open_warehouse
 from resources.warehouse.soundness import damaged_files
 from rules.errors import RulesError
@@ -93,13 +94,13 @@ def _data_files(settings: Settings) -> str:
     """See that each file is there, as long as it was written, and readable; and that no erasure waits."""
     with open_warehouse(settings).read() as con:
         damaged = damaged_files(con)
-        row = con.execute("SELECT count(*) FROM erasures WHERE proved IS DISTINCT FROM TRUE").fetchone()
+        unproved = erasures.unproved(con)
     if damaged:
         named = ", ".join(damaged[:_NAMED])
         more = f" and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else ""
         raise WarehouseError(f"damaged or missing: {named}{more}. Restore the last backup: kobosift restore FILE.")
-    if row and row[0]:
-        raise WarehouseError(f"{row[0]} erasures are not finished: kobosift purge goes on with them.")
+    if waiting := unproved | erasure_home.pending_ids(settings.kobosift_home):
+        raise WarehouseError(f"{len(waiting)} erasures are not finished: kobosift purge goes on with them.")
     return "all there and whole; no erasure waits"
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from resources.erasure_home import erasure_key, keep_pending
 from resources.remnants import search
 from resources.warehouse.connection import Warehouse
+from resources.warehouse.erasures import Request, Scope
 from tests.cli.conftest import Place, Town
 
 
@@ -147,3 +150,14 @@ def test_an_account_that_was_linked_under_an_odd_id_can_be_erased_and_a_blank_on
     assert nowhere.done("erase", "--account", "an/odd one ", "--json").document["erased"][0]["proved"] is True
     listed = nowhere.done("accounts", "list", "--json").document
     assert {each["account_id"] for each in listed} == {"an/odd one ", "acc-2"}
+
+
+def test_the_doctor_tells_of_an_erasure_that_was_killed_before_its_deletion(nowhere: Place) -> None:
+    nowhere.done("accounts", "link", "acc-1", "--organization", "org-1")
+    request = Request("e", Scope(account_id="acc-1"), datetime.now(UTC), erasure_key(nowhere.home))
+    keep_pending(nowhere.home, request)
+    told = {each["what"]: each for each in nowhere("doctor", "--json").document}["data files"]
+    assert (told["ok"], told["told"]) == (False, "1 erasures are not finished: kobosift purge goes on with them.")
+    nowhere.done("purge")
+    told = {each["what"]: each for each in nowhere("doctor", "--json").document}["data files"]
+    assert told["ok"]
