@@ -1,13 +1,15 @@
 """What bytes say: packed files taken apart and escaped texts spelled out, for a search that must miss nothing.
 
-SQLite (tables, with the log played over them), Parquet (every page of any codec, with what dictionaries hold), zip (so
-XLSX), tar, gzip, zlib, bzip2 and zstd, one within the other; the escapes of JSON, also of JSON within JSON, of XML
-and HTML, and the doubled quotes of CSV. It looks for nothing itself and holds no knowledge of the warehouse. What
-cannot be taken apart, though it says it could, is `UndecodableError`; encrypted Parquet says nothing: it is none.
+SQLite (tables, with the log played over it), Parquet (every page of any codec, with what dictionaries hold), zip (so
+XLSX), tar, gzip, zlib, bzip2 and zstd, one within the other; texts in UTF-16, by their mark; the escapes of JSON, also
+of JSON within JSON, of XML and HTML, and the doubled quotes of CSV. It looks for nothing itself and holds no knowledge
+of the warehouse. What cannot be taken apart, though it says it could, is `UndecodableError`; encrypted Parquet says
+nothing: it is none.
 """
 
 from __future__ import annotations
 
+import codecs
 import html
 import io
 import re
@@ -66,6 +68,9 @@ def spellings(data: bytes, *, itself: bool = True) -> Iterator[bytes]:
     if data[:1] == b"x" and (unpacked := _inflated(data)):  # a packed snapshot, as Dagster keeps of its jobs
         yield unpacked
         data = unpacked
+    if codec := wide_codec(data):
+        data = data.decode(codec, "replace").encode()
+        yield data
     if b"&" in data:
         yield html.unescape(data.decode("utf-8", "replace")).encode()
     if b'""' in data:
@@ -75,6 +80,11 @@ def spellings(data: bytes, *, itself: bool = True) -> Iterator[bytes]:
             return
         data = _ESCAPED.sub(_unescaped, data)
         yield data
+
+
+def wide_codec(data: bytes) -> str | None:
+    """The codec of a text in UTF-16, as Excel writes its "Unicode text": its first two bytes tell."""
+    return {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}.get(data[:2])
 
 
 def arrow_values(column: pa.Array) -> Iterator[bytes]:

@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from resources.decoding import PARQUET, SQLITE, UndecodableError, said_by, spellings
+from resources.decoding import PARQUET, SQLITE, UndecodableError, said_by, spellings, wide_codec
 
 SHORTEST = 8
 """Signs of a needle, at the least: so many are looked for at a time."""
@@ -113,8 +113,7 @@ def clear(path: Path, needles: Sequence[str]) -> None:
     if head == SQLITE:
         _clear_sqlite(path, finder)
     elif path.suffix in (".jsonl", ".csv", ".log", ".txt"):
-        lines = path.read_bytes().splitlines(keepends=True)
-        _replace(path, b"".join(line for line in lines if not finder.among(spellings(line))))
+        _replace(path, _kept_lines(path.read_bytes(), finder))
     elif head[:4] == PARQUET and (kept := _kept_rows(path, finder)) is not None:
         beside = path.with_name(f".{path.name}.clearing")
         pq.write_table(kept, beside)
@@ -246,6 +245,14 @@ def _clear_sqlite(path: Path, finder: _Finder) -> None:
             ]
             con.executemany(f'DELETE FROM "{table}" WHERE rowid = ?', hit)  # noqa: S608 - the file's own names
     vacuum(path)
+
+
+def _kept_lines(data: bytes, finder: _Finder) -> bytes:
+    """The lines of a text that hold no needle; one in UTF-16 keeps its mark, by which it is known."""
+    mark = data[:2] if (codec := wide_codec(data)) else b""
+    text = data[2:].decode(codec, "replace").encode() if codec else data
+    kept = b"".join(line for line in text.splitlines(keepends=True) if not finder.among(spellings(line)))
+    return mark + kept.decode().encode(codec) if codec else kept
 
 
 def _as_bytes(value: object) -> bytes:

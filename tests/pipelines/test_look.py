@@ -186,6 +186,14 @@ def a_gzip_export(erased: Erased, said: str) -> None:
     below(erased, "exports/rows.jsonl.gz").write_bytes(gzip.compress(json.dumps({"said": said}).encode()))
 
 
+def a_unicode_text_of_excel(erased: Erased, said: str) -> None:
+    below(erased, "exports/unicode.txt").write_text(f"narration\tamount\r\n{said}\t1\r\n", "utf-16", newline="")
+
+
+def a_unicode_text_of_the_other_order(erased: Erased, said: str) -> None:
+    below(erased, "exports/big-endian.csv").write_bytes(f"\ufeffnarration\n{said}\n".encode("utf-16-be"))
+
+
 def a_report_of_a_policy(erased: Erased, said: str) -> None:
     below(erased, "reports/replay.html").write_text(f"<td>{html.escape(said)}</td>")
 
@@ -257,6 +265,8 @@ PLANTS: dict[Callable[[Erased, str], None], str] = {
     exported("parquet"): "exports/outcomes.parquet",
     a_packed_parquet_export: "exports/tags.parquet",
     a_gzip_export: "exports/rows.jsonl.gz",
+    a_unicode_text_of_excel: "exports/unicode.txt",
+    a_unicode_text_of_the_other_order: "exports/big-endian.csv",
     a_report_of_a_policy: "reports/replay.html",
     a_sheet_to_label: "labels.csv",
     a_backup_below_the_home: "backups/old.tar",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import sqlite3
@@ -30,6 +31,14 @@ def beyond_the_first_chunk(path: Path) -> None:
 
 def escaped(path: Path) -> None:
     path.write_text(json.dumps({"a": CANARY}))
+
+
+def in_utf_16(path: Path) -> None:
+    path.write_bytes(codecs.BOM_UTF16_LE + f"a\tb\r\nx\t{CANARY}\r\n".encode("utf-16-le"))
+
+
+def in_utf_16_of_the_other_order(path: Path) -> None:
+    path.write_bytes(codecs.BOM_UTF16_BE + json.dumps({"a": CANARY}).encode("utf-16-be"))
 
 
 def gzipped(path: Path) -> None:
@@ -66,6 +75,7 @@ def in_a_free_page(path: Path) -> None:
 
 PLANTS = [
     *(as_it_is, beyond_the_first_chunk, escaped, gzipped, zipped),
+    *(in_utf_16, in_utf_16_of_the_other_order),
     *(in_parquet, in_a_table, in_a_packed_value),
 ]
 
@@ -106,3 +116,13 @@ def test_a_search_in_another_process_tells_places_and_no_content(tmp_path: Path)
     with pytest.raises(OSError, match="failed") as error:
         run_apart(Task([], [], clear=[], vacuum=str(tmp_path / "file")), tmp_path / "spill")
     assert CANARY not in str(error.value)
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE])
+def test_a_text_in_utf_16_keeps_its_mark_and_its_other_lines(tmp_path: Path, mark: bytes) -> None:
+    codec = "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
+    file = tmp_path / "unicode.txt"
+    file.write_bytes(mark + f"{CANARY}\tof the first line\r\nkept\t1\r\nx\t{CANARY}\r\nkept\t2\r\n".encode(codec))
+    clear(file, [CANARY])
+    assert file.read_bytes() == mark + "kept\t1\r\nkept\t2\r\n".encode(codec)
+    assert search([tmp_path], ["kept\t2"])
