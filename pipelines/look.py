@@ -1,18 +1,19 @@
 """The proof of an erasure: files beside the warehouse are cleared of what was erased, then it is looked for everywhere.
 
 Looked for are the ids of lines, the account's, and parts of the texts that stood in the rows, in every byte below the
-home and in the warehouse's own files, decoded (`resources/remnants.py`); in SQL, the rows themselves. What a row in
-force says as well (another account's equal narration, a signed invoice, the tenant's own books) is no remnant. It holds
-the order of these steps; nothing here deletes a row.
+home and in the warehouse's own files, decoded (`resources/remnants.py`), and the ids in the names of files and folders;
+in SQL, the rows themselves. What a row in force says as well (another account's equal narration, a signed invoice, the
+tenant's own books) is no remnant. It holds the order of these steps; nothing here deletes a row.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -61,8 +62,7 @@ class Look:
             sought = self.sought()
             found = self.found(sought)
             for each in found:
-                if each.needles and self._is_clearable(Path(each.path)):
-                    self._apart(Task([], [sought[place] for place in each.needles], clear=[each.path]))
+                self._clear(each, sought)
             return [*left, *(self._told(each) for each in (self.found(sought) if found else []))]
         except OSError as error:
             message = f"what was erased could not be looked for: {error}. Do the same again."
@@ -88,7 +88,9 @@ class Look:
         places, left_out = ([str(each) for each in paths] for paths in (self._places(), self._left_out()))
         with self._brought():
             found = self._apart(Task(places, list(sought), left_out))
-        names = sorted({sought[place] for each in found for place in each.needles})
+        ids = set(sought).intersection([self.scope.account_id or "", *self.known.ids()])
+        found = [replace(each, named=_standing(each.named, sought, ids, each.path)) for each in found]
+        names = sorted({sought[place] for each in found for place in (*each.needles, *each.named)})
         with self.warehouse.read() as con:
             known = traces.explained(con, names)
         unknown = (
@@ -96,11 +98,22 @@ class Look:
                 each.path,
                 [place for place in each.needles if sought[place] not in known],
                 each.unreadable and self._is_clearable(Path(each.path)),  # a data file may be being written just now
+                [place for place in each.named if sought[place] not in known],
             )
             for each in found
             if not self._is_anothers(Path(each.path))
         )
-        return [each for each in unknown if each.needles or each.unreadable]
+        return [each for each in unknown if each.needles or each.unreadable or each.named]
+
+    def _clear(self, found: Found, sought: Sequence[str]) -> None:
+        """Take out what was found in a file beside the warehouse; a file that is named by it goes, with its folder."""
+        path = Path(found.path)
+        if not self._is_clearable(path):
+            return
+        if found.named:
+            _remove(path, [sought[place] for place in found.named], self.settings.kobosift_home)
+        elif found.needles:
+            self._apart(Task([], [sought[place] for place in found.needles], clear=[found.path]))
 
     @contextmanager
     def _brought(self) -> Iterator[None]:
@@ -176,7 +189,30 @@ class Look:
         place = str(path.relative_to(home)) if home in path.parents else found.path
         if self._from_afar in path.parents:
             place = f"{path.relative_to(self._from_afar)} of the warehouse"
-        return place if found.needles else f"{place} (it is damaged, and cannot be read: mend or remove it)"
+        return (
+            place if found.needles or found.named else f"{place} (it is damaged, and cannot be read: mend or remove it)"
+        )
+
+
+def _standing(places: Sequence[int], sought: Sequence[str], ids: set[str], path: str) -> list[int]:
+    """Those of some places in what is sought that are ids, and stand in a path as a word: within one, it is chance."""
+    return [
+        place
+        for place in places
+        if sought[place] in ids and re.search(rf"(?<![A-Za-z0-9]){re.escape(sought[place])}(?![A-Za-z0-9])", path)
+    ]
+
+
+def _remove(path: Path, names: Sequence[str], home: Path) -> None:
+    """Remove a file or an empty folder of some names, and folders of these names above it that are empty then."""
+    path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+    for folder in path.parents:
+        if home not in folder.parents or not any(name in str(folder.relative_to(home)) for name in names):
+            return
+        try:
+            folder.rmdir()
+        except OSError:  # it holds more
+            return
 
 
 def _data_files(folder: Path) -> list[Path]:

@@ -1,9 +1,10 @@
 """Looking for remnants: a search of every byte of some places, and the clearing of files that hold what is looked for.
 
-It searches every file's bytes as they are, and what they say once they are decoded (`resources/decoding.py`). It runs
-as a program of its own, `python -m resources.remnants`, with one JSON document in and one out: nothing in a process
-that has the catalogue open may open that file (`resources/warehouse/engine.py`). What is looked for comes by standard
-input, since others see a process's arguments, and what is found is told by place, never by content.
+It searches every file's bytes as they are, what they say once they are decoded (`resources/decoding.py`), and the names
+of files and folders. It runs as a program of its own, `python -m resources.remnants`, with one JSON document in and one
+out: nothing in a process that has the catalogue open may open that file (`resources/warehouse/engine.py`). What is
+looked for comes by standard input, since others see a process's arguments, and what is found is told by place, never by
+content.
 
 It holds no knowledge of the warehouse's tables. Encrypted files cannot be decoded; their rows are looked for in SQL.
 """
@@ -11,6 +12,7 @@ It holds no knowledge of the warehouse's tables. Encrypted files cannot be decod
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -60,6 +62,8 @@ class Found:
     needles: list[int]
     unreadable: bool = False
     """Whether the file is damaged, so that it cannot be told what it holds."""
+    named: list[int] = field(default_factory=list)
+    """Which needles its name, or that of a folder below the place that was searched, holds."""
 
 
 def run_apart(task: Task, spill: Path) -> list[Found]:
@@ -96,12 +100,15 @@ def search(roots: Iterable[Path], needles: Sequence[str], leave_out: Iterable[Pa
     """
     finder = _Finder(needles)
     left_out = {path.resolve() for path in leave_out}
+    below = {path: root for root in reversed([*roots]) for path in _entries(root, left_out - {root.resolve()})}
     found = []
-    for path in sorted({path for root in roots for path in _files(root, left_out - {root.resolve()})}):
-        with suppress(FileNotFoundError):  # gone since it was listed: then it holds nothing
+    for path in sorted(below):
+        named = sorted(finder.among([os.fsencode(path.relative_to(below[path]))]))
+        places, unreadable = set[int](), False
+        with suppress(FileNotFoundError, IsADirectoryError):  # gone since it was listed: then it holds nothing
             places, unreadable = finder.in_file(path)
-            if places or unreadable:
-                found.append(Found(str(path), sorted(places), unreadable))
+        if places or unreadable or named:
+            found.append(Found(str(path), sorted(places), unreadable, named))
     return found
 
 
@@ -134,14 +141,17 @@ def vacuum(path: Path) -> None:
             raise OSError("the log beside the file is in use")
 
 
-def _files(root: Path, left_out: set[Path]) -> Iterator[Path]:
+def _entries(root: Path, left_out: set[Path]) -> Iterator[Path]:
+    """The files below a place, and the folders that are empty: they have a name."""
     if root.resolve() in left_out or root.is_symlink():
         return
     if root.is_file():
         yield root
     elif root.is_dir():
-        for entry in root.iterdir():
-            yield from _files(entry, left_out)
+        entries = list(root.iterdir())
+        yield from () if entries else (root,)
+        for entry in entries:
+            yield from _entries(entry, left_out)
 
 
 class _Finder:

@@ -63,10 +63,14 @@ def test_unlinking_with_purge_leaves_nothing_and_may_be_done_again(
     town: Town, erased: tuple[Path, dict[str, list[str]]]
 ) -> None:
     account = town.world.account_ids[1]
+    export = town.home / "exports" / account / f"{account}.csv"
+    export.parent.mkdir(parents=True)
+    export.write_text("day,lines\n", encoding="utf-8")
     told = town.done("accounts", "unlink", account, "--purge", "--json").document
     assert told["unlinked"] is True
     assert [each["proved"] for each in told["erased"]] == [True]
     assert traces(town, erased[1][account]) == []
+    assert not export.parent.exists()
     again = town.done("accounts", "unlink", account, "--purge", "--json").document
     assert (again["unlinked"], again["erased"]) == (False, [])
     town.done("run", "--json")

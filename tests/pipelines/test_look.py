@@ -56,6 +56,10 @@ class Erased:
         """Where a text is found."""
         return [found.path for found in self.look.found([said, *(f"another text {n}" for n in range(99))])]
 
+    def places_of_ids(self) -> list[str]:
+        """What is named by an id that is looked for."""
+        return [found.path for found in self.look.found(self.look.sought()) if found.named]
+
 
 @pytest.fixture(scope="module")
 def erased(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Erased]:
@@ -332,6 +336,39 @@ def test_a_policy_file_is_a_persons_own_words(erased: Erased, found: object) -> 
     policy.write_text(text(2))
     assert erased.look.clear_and_look() == []
     assert policy.read_text() == text(2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"exports/{ACCOUNT}/rows.csv", f"{ACCOUNT}.xlsx", "landing/quarantine/going-tx-2.json", f"reports/{ACCOUNT}/"],
+)
+def test_what_is_named_by_an_erased_id_is_found_and_goes_with_its_folder(
+    erased: Erased, found: object, name: str
+) -> None:
+    path = below(erased, name)
+    path.mkdir() if name.endswith("/") else path.write_text("of nothing else")
+    assert str(path) in erased.places_of_ids()
+    erased.look.clear_and_look()
+    assert erased.places_of_ids() == []
+    assert not path.exists()
+    assert not (erased.home / "exports" / ACCOUNT).exists()
+    assert path.parent.exists() or path.parent.name == ACCOUNT
+
+
+def test_an_id_within_a_longer_word_of_a_name_and_a_text_in_a_name_are_chance(erased: Erased, found: object) -> None:
+    longer, said = below(erased, f"exports/{ACCOUNT}2.csv"), below(erased, f"exports/{text(3)}.csv")
+    for path in (longer, said):
+        path.write_text("of nothing else")
+    erased.look.clear_and_look()
+    assert longer.exists()
+    assert said.exists()
+
+
+def test_a_file_of_the_lake_that_is_named_by_an_erased_id_is_told(erased: Erased, found: object) -> None:
+    path = below(erased, f"data/{ACCOUNT}.txt")
+    path.write_text("of nothing else")
+    assert f"data/{ACCOUNT}.txt" in erased.look.clear_and_look()
+    path.unlink()
 
 
 def test_a_damaged_file_that_cannot_be_looked_into_is_named(erased: Erased, found: object) -> None:

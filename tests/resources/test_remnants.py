@@ -126,3 +126,17 @@ def test_a_text_in_utf_16_keeps_its_mark_and_its_other_lines(tmp_path: Path, mar
     clear(file, [CANARY])
     assert file.read_bytes() == mark + "kept\t1\r\nkept\t2\r\n".encode(codec)
     assert search([tmp_path], ["kept\t2"])
+
+
+@pytest.mark.parametrize("needles", [[CANARY], MANY], ids=["one", "many"])
+def test_names_of_files_and_of_empty_folders_are_searched_below_the_place_alone(
+    tmp_path: Path, needles: list[str]
+) -> None:
+    place = tmp_path / CANARY / "home"
+    (place / "a" / f"of {CANARY}").mkdir(parents=True)
+    (place / CANARY / "b").mkdir(parents=True)
+    (place / CANARY / "b" / "c.txt").touch()
+    (place / "other.txt").touch()
+    found = {each.path: (each.needles, each.named) for each in search([place], needles)}
+    named = ([], [needles.index(CANARY)])
+    assert found == {str(place / "a" / f"of {CANARY}"): named, str(place / CANARY / "b" / "c.txt"): named}
