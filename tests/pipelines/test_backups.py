@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from resources.errors import WarehouseError
 from resources.settings import Settings
 from resources.warehouse import accounts, compaction, erasures
 from tests.pipelines.test_retention import DAYS, GOING, NOW, ROWS, Home, fill, home_in, row, unsigned_canaries
-from tests.resources.warehouse.homes import warehouse_in
+from tests.resources.warehouse.homes import Process, warehouse_in
 
 LINES = f"SELECT count(*) FROM transactions WHERE account_id = '{GOING}'"  # noqa: S608 - ours
 UNPROVED = "SELECT count(*) FROM erasures WHERE proved IS DISTINCT FROM TRUE"
@@ -94,14 +95,43 @@ def test_a_restore_that_dies_right_after_the_swap_has_no_erased_row_in_force_and
     assert home.sync(GOING, ROWS[GOING]) == 0
 
 
+KILLED = """
+    import os, signal, sys
+    from datetime import datetime
+    from unittest.mock import patch
+    from pipelines.backups import restore
+    from resources.clock import FixedClock
+    from resources.settings import Settings
+    target, file, moment = sys.stdin.read().split()
+    with patch(target, side_effect=lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)):
+        restore(Settings(kobosift_home=home), FixedClock(datetime.fromisoformat(moment)), Path(file), run_id="killed")
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["resources.backups.put_pending", "resources.backups._put_landed"])
+def test_a_restore_that_is_killed_at_any_step_brings_nothing_back_once_it_is_purged_or_done_again(
+    home: Home, file: Path
+) -> None:
+    erase(home)
+    home.warehouse.close()
+    steps = ["pipelines.backups.delete_in_copy", "resources.backups.put_pending", "pipelines.backups.open_warehouse"]
+    for step in steps:
+        with Process(home.folder, KILLED) as child:
+            assert child.told(f"{step} {file} {LATER.isoformat()}") == -signal.SIGKILL
+        if step != "resources.backups.put_pending":  # no catalogue is in place then: only a restore goes on
+            assert home.count(LINES) == 0, step
+            assert all(each.proved for each in purge(home))
+            assert unsigned_canaries(home) == waiting(home) == []
+            home.warehouse.close()
+    assert home.count("SELECT count(*) FROM transactions") == len(DAYS)
+
+
 def test_a_restore_that_dies_within_the_swap_is_done_again(
-    home: Home, file: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    home: Home, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     erase(home)
     with monkeypatch.context() as dying:
-        dying.setattr(step, die)
+        dying.setattr("resources.backups._put_landed", die)
         with pytest.raises(KeyboardInterrupt):
             restore(home, file)
     (done,) = restore(home, file)
