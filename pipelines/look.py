@@ -22,6 +22,7 @@ import duckdb
 
 from resources import erasure_home, remnants
 from resources.errors import WarehouseError
+from resources.landing import SEEN
 from resources.mono.events import event_of
 from resources.remnants import Found, Task
 from resources.settings import Settings
@@ -56,6 +57,7 @@ class Look:
         """
         if self.scope.before is not None:
             _remove_older(self.settings.landing, self.scope.before)
+        (self.settings.landing / SEEN).unlink(missing_ok=True)  # a hash of what was said tells of it to who can guess
         with self.warehouse.read() as con:
             left = erasures.rows_left(con, self.scope, self.known.lines)
         try:

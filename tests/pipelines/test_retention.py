@@ -27,7 +27,7 @@ from pipelines.build import build_defs
 from pipelines.retention import Erased, erase_account, preview, purge_expired
 from resources.clock import FixedClock
 from resources.erasure_home import erasure_key
-from resources.landing import WEBHOOKS, Event, Lander
+from resources.landing import SEEN, WEBHOOKS, Event, Lander
 from resources.remnants import search
 from resources.settings import Settings
 from resources.warehouse import accounts, transactions
@@ -389,6 +389,7 @@ def test_an_event_that_waits_stays_when_another_account_with_the_same_words_is_e
     assert done.proved, done.remnants
     assert not own.exists()
     assert anothers.exists()
+    assert not (home.settings.landing / SEEN).exists()
 
 
 def test_an_event_that_waits_stays_when_an_older_line_with_the_same_words_expires(home: Home) -> None:
