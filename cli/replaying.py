@@ -10,7 +10,7 @@ import typer
 
 from cli.options import End, Json, ReportFile, Start, days, moment
 from cli.output import emit, say, table, warn
-from cli.tuning import about
+from cli.tuning import about, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -200,25 +200,19 @@ def _print_metrics(metrics: dict[str, Any]) -> None:
     if before["precision"] is None and after["precision"] is None:
         return
     rows = [
-        [name, _share(before[name], before[f"{name}_interval"]), _share(after[name], after[f"{name}_interval"])]
+        [name, share(before[name], before[f"{name}_interval"]), share(after[name], after[f"{name}_interval"])]
         for name in ("precision", "recall", "f1")
     ]
     naira = [
-        [f"{name} by naira", _share(before["naira"][name]), _share(after["naira"][name])]
+        [f"{name} by naira", share(before["naira"][name]), share(after["naira"][name])]
         for name in ("precision", "recall", "f1")
     ]
     estimated = metrics["estimated"]
     whole = [
-        [f"{name} of all lines, estimated", _share(estimated["before"][name]), _share(estimated["after"][name])]
+        [f"{name} of all lines, estimated", share(estimated["before"][name]), share(estimated["after"][name])]
         for name in ("precision", "recall")
     ]
     say(table([f"of {before['labels']:,} labels", "before", "after"], [*rows, *naira, *whole]))
-
-
-def _share(value: float | None, interval: tuple[float, float] | None = None) -> str:
-    if value is None:
-        return "unknown"
-    return f"{value:.2%}" + (f" ({interval[0]:.2%} to {interval[1]:.2%})" if interval else "")
 
 
 def _print_drafts(drafts: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ def sweep(
     from pipelines.policy import read_policy
     from resources.row_files import check_form, write_text
     from rules.knobs import parse_knob
-    from rules.sweep import best
+    from rules.sweep import best, left_out
 
     knobs = [parse_knob(text) for text in knob]
     best([], where)
@@ -72,7 +72,8 @@ def sweep(
     session = begin()
     base = session.overridden(given) if given else session.policy
     found = swept(session.warehouse, policy=base, knobs=knobs, clock=session.clock, scope=Scope(first, last))
-    finest = best(found.points, where)
+    finest, few = best(found.points, where), left_out(found.points, where)
+    cannot_know = [*found.cannot_know, *few]
     if out:
         _write_points(found, out)
     now = {each.name: base.value(each.name) for each in knobs}
@@ -80,12 +81,16 @@ def sweep(
         from rules.tuning_report import sweep_page
 
         lines = about(session, first, last) + (f" Best points: {where}." if where else "")
-        said = sweep_page(found.points, finest, knobs, cannot_know=found.cannot_know, in_force=now, about=lines)
+        said = sweep_page(found.points, finest, knobs, cannot_know=cannot_know, in_force=now, about=lines)
         write_text(said, report)
     if as_json:
-        emit({**vars(found), "best": finest, "where": where, "in_force": now, "file": out})
+        emit({**vars(found), "cannot_know": cannot_know, "best": finest, "where": where, "in_force": now, "file": out})
         return
-    _print_sweep(found, [each.name for each in knobs], finest, where)
+    _print_sweep(found, [each.name for each in knobs])
+    for sentence in cannot_know:
+        say(sentence)
+    judged = not few and any(point["f1"] is not None for point in found.points)
+    _print_best(finest, [each.name for each in knobs], where, judged=judged)
     if out:
         say(f"All {len(found.points):,} points are in {out}.")
 
@@ -100,35 +105,50 @@ def _write_points(found: Sweep, out: Path) -> None:
     write_rows([points], points.schema, out)
 
 
-def _print_sweep(found: Sweep, names: list[str], finest: list[dict[str, object]], where: str | None) -> None:
+def _print_sweep(found: Sweep, names: list[str]) -> None:
     shown = found.points[:: -(-len(found.points) // _POINTS_SHOWN)]
     some = "; some of them:" if len(shown) < len(found.points) else ""
     say(f"{found.lines:,} lines, {len(found.points):,} points{some}")
     say(_points_table(shown, names))
     say()
-    for sentence in found.cannot_know:
-        say(sentence)
+
+
+def _print_best(finest: list[dict[str, object]], names: list[str], where: str | None, *, judged: bool) -> None:
+    """The best points; where there is none, whether none meets the condition or labels are too few to judge them."""
     if finest:
         say(f"Best by F1{f' where {where}' if where else ''}:")
-        say(_points_table(finest, names))
-    elif found.cannot_know:
+        say(_points_table(finest, names, intervals=True))
+        say("In brackets: 95 % intervals of the labelled lines.")
+    elif not judged:
         say("So no point can be called the best.")
     elif where:
         say(f"At no point {where}.")
+    else:
+        say("At no point is a line eligible, so none can be called the best.")
 
 
-def _points_table(points: list[dict[str, object]], names: list[str]) -> str:
+def _points_table(points: list[dict[str, object]], names: list[str], *, intervals: bool = False) -> str:
     from rules.money import major_units
     from rules.sweep import flat
 
-    def cell(name: str, value: object) -> object:
+    def cell(name: str, point: dict[str, object]) -> object:
+        value = flat(point)[name]
         if value is None:
             return "unknown"
         if name.startswith("naira"):
             return f"{Decimal(major_units(int(str(value)))):,}"
-        return f"{value:.2%}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+        if isinstance(value, float):
+            return share(value, point.get(f"{name}_interval") if intervals else None)
+        return f"{value:,}" if isinstance(value, int) else value
 
     columns = [*names, *_SWEPT]
-    rows = [[cell(name, flat(point)[name]) for name in columns] for point in points]
+    rows = [[cell(name, point) for name in columns] for point in points]
     headers = [name.replace("_", " ") if name in _SWEPT else name for name in columns]
     return table(headers, rows, right=headers)
+
+
+def share(value: float | None, interval: object = None) -> str:
+    """A share in per cent, with its interval where one is given."""
+    if value is None:
+        return "unknown"
+    return f"{value:.2%}" + (f" ({interval[0]:.2%} to {interval[1]:.2%})" if isinstance(interval, tuple) else "")

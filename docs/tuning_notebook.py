@@ -91,7 +91,7 @@ def sweep_of_two_knobs(Scope, clock, mo, policy, warehouse):
     from assets.sweeps import sweep
     from rules.charts import Curve, curves
     from rules.knobs import parse_knob
-    from rules.sweep import best
+    from rules.sweep import best, left_out
 
     knob = parse_knob("points.minimum=0:140:5")
     swept = sweep(warehouse, policy=policy, knobs=[knob], clock=clock, scope=Scope())
@@ -106,10 +106,14 @@ def sweep_of_two_knobs(Scope, clock, mo, policy, warehouse):
         x_name=knob.name,
         mark=policy.points.minimum,
     )
-    finest = best(swept.points, "precision >= 0.9")
+    condition = "precision >= 0.9"
+    finest = best(swept.points, condition)
+    unsure = "\n".join(f"- {sentence}" for sentence in [*swept.cannot_know, *left_out(swept.points, condition)])
     mo.vstack(
         [
-            mo.md(f"## Sweep\n\nBest where precision >= 0.9: {[point[knob.name] for point in finest] or 'no point'}."),
+            mo.md(
+                f"## Sweep\n\nBest where {condition}: {[point[knob.name] for point in finest] or 'no point'}.\n{unsure}"
+            ),
             mo.Html(drawn),
         ]
     )

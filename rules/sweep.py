@@ -8,6 +8,7 @@ from these counts every point of the grid is added up, exactly, by the same deci
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import product
@@ -20,7 +21,7 @@ import polars as pl
 from rules.eligibility import first_row, held, table
 from rules.knobs import MINIMUM, PENDING, POINTS, Knob, SweepError
 from rules.labels import BUSINESS, PERSONAL
-from rules.metrics import Tally, cannot_know, figures
+from rules.metrics import MINIMUM_A_CLASS, MINIMUM_LABELS, Tally, cannot_know, figures
 from rules.policy import PointsTable, Policy
 from rules.reasons import Outcome
 from rules.replay import NAIRA
@@ -250,6 +251,14 @@ _TESTS = {
 }
 CONDITIONED = ("precision", "recall", "f1", "precision_low", "recall_low", "f1_low", "eligible", "held", "rejected")
 """What a condition may speak of; `_low` is the lower end of the 95 % interval."""
+Condition = tuple[str, str, float]
+"""A name of `CONDITIONED`, a sign of `_TESTS`, and the number that is asked for."""
+_BEHIND = {
+    "precision": (("right", "wrong"), "eligible"),
+    "recall": (("right", "missed"), "business"),
+    "f1": (("right", "wrong", "missed"), "eligible or business"),
+}
+"""The labelled lines that each share is a share of: the counts that make them up, and what they are."""
 
 
 def flat(point: dict[str, object]) -> dict[str, object]:
@@ -275,7 +284,7 @@ def best(found: Sequence[dict[str, object]], where: str | None = None, most: int
         most: how many.
 
     Returns:
-        None at all where no point meets the condition, or labels are too few to tell.
+        None at all where no point meets the condition, or labels are too few to tell; and none that `left_out` counts.
 
     Raises:
         SweepError: the condition cannot be read.
@@ -286,13 +295,47 @@ def best(found: Sequence[dict[str, object]], where: str | None = None, most: int
     met = [
         (point, columns)
         for point, columns in told
-        if columns["f1"] is not None and all(_meets(columns[name], sign, asked) for name, sign, asked in conditions)
+        if columns["f1"] is not None
+        and all(_meets(columns[name], sign, asked) for name, sign, asked in conditions)
+        and _too_little(columns, conditions) is None
     ]
     met.sort(key=lambda each: (-_real(each[1]["f1"]), -_real(each[1]["naira_f1"])))
     return [point for point, _ in met[:most]]
 
 
-def _conditions(where: str) -> Iterator[tuple[str, str, float]]:
+def left_out(found: Sequence[dict[str, object]], where: str | None = None) -> list[str]:
+    """Why points that may meet a condition are not called best, in sentences: too few labelled lines are behind them.
+
+    Points that let no line through are not spoken of, labels would not change what they are.
+
+    Raises:
+        SweepError: the condition cannot be read.
+
+    """
+    conditions = list(_conditions(where)) if where else []
+    short: Counter[str] = Counter()
+    for columns in map(flat, found):
+        known = [(columns[name], sign, asked) for name, sign, asked in conditions if columns[name] is not None]
+        why = _too_little(columns, conditions)
+        if why and columns["f1"] is not None and columns["eligible"] and all(_meets(*each) for each in known):
+            short[why] += 1
+    return [
+        f"At {count:,} of {len(found):,} points {why}, so no such point is called best." for why, count in short.items()
+    ]
+
+
+def _too_little(columns: dict[str, object], conditions: Sequence[Condition]) -> str | None:
+    """What too few labelled lines are behind at a point: a share that a condition names, or its rank; None: nothing."""
+    named = {name.removesuffix("_low") for name, _, _ in conditions}
+    for name, (counts, are) in _BEHIND.items():
+        if name in named and sum(int(_real(columns[each])) for each in counts) < MINIMUM_LABELS:
+            return f"fewer than {MINIMUM_LABELS} labelled lines are {are}, too few for a condition on {name}"
+    if _real(columns["right"]) + _real(columns["wrong"]) < MINIMUM_A_CLASS:
+        return f"fewer than {MINIMUM_A_CLASS} labelled lines are eligible, too few to rank by"
+    return None
+
+
+def _conditions(where: str) -> Iterator[Condition]:
     for part in re.split(r"\band\b|,", where):
         match = _CONDITION.fullmatch(part)
         if not match or match[1] not in CONDITIONED:

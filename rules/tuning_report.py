@@ -93,9 +93,9 @@ def sweep_page(
     charts = _curves(told, knobs[0], in_force) if len(knobs) == 1 else _grids(told, knobs)
     names = [knob.name for knob in knobs]
     columns = [*names, "eligible", *_FIGURES, "naira_wrongly_drafted", "naira_missed"]
-    rows = ([_cell(name, flat(point)[name]) for name in columns] for point in finest[:_POINTS_SHOWN])
+    rows = ([_cell(name, flat(point)[name], point) for name in columns] for point in finest[:_POINTS_SHOWN])
     headers = [name.replace("_", " ") if name not in names else name for name in columns]
-    body = [f"<p>{escape(about)}</p>", _notes(cannot_know), *charts, "<h2>Best by F1</h2>"]
+    body = [f"<p>{escape(about)}</p>", _notes(cannot_know), *charts, "<h2>Best by F1, with 95 % intervals</h2>"]
     body.append(_table(headers, rows, numbers=range(len(columns))) if finest else "<p>No point.</p>")
     return _page(f"Sweep of {', '.join(names)}", body)
 
@@ -216,13 +216,16 @@ def _grids(told: Sequence[dict[str, Any]], knobs: Sequence[Knob]) -> list[str]:
     return charts
 
 
-def _cell(name: str, value: object) -> str:
+def _cell(name: str, value: object, point: Mapping[str, Any]) -> str:
+    """A figure of a point, a share with its interval."""
     if value is None:
         return "unknown"
     if name.startswith("naira"):
         whole, decimals = major_units(int(str(value))).split(".")
         return f"{int(whole):,}.{decimals}"
-    return f"{value:.2%}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, float):
+        return _share(value, point.get(f"{name}_interval"))
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _notes(sentences: Sequence[str]) -> str:

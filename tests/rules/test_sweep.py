@@ -15,7 +15,7 @@ from rules.lists import Lists
 from rules.metrics import Tally, figures
 from rules.policy import Policy
 from rules.signals import signals
-from rules.sweep import READ, best, cells, flat, points, unknowable
+from rules.sweep import READ, best, cells, flat, left_out, points, unknowable
 from tests.rules.scenarios import NOW, Line, frame, line, policy
 from tests.rules.test_replay import COMPANY, ENTRIES, INVOICES, lines, policies, stored
 
@@ -150,9 +150,10 @@ def labelled(good: int, bad: int) -> list[dict[str, Any]]:
 
 
 def test_the_best_points_meet_the_condition() -> None:
-    found = labelled(15, 10)
+    found = labelled(30, 20)
     assert [point["precision"] for point in found] == [0.6, 1.0, None]
-    assert [point["points.minimum"] for point in best(found)] == [50, 0, 100]
+    assert [point["points.minimum"] for point in best(found)] == [50, 0]
+    assert left_out(found) == []
     assert [point["points.minimum"] for point in best(found, "precision >= 0.98 and recall_low > 0.5")] == [50]
     assert best(found, "precision > 1") == []
     for wrong in ("precision", "magic > 1", "precision >= 1.2.3"):
@@ -160,9 +161,41 @@ def test_the_best_points_meet_the_condition() -> None:
             best(found, wrong)
 
 
+def told_by_few(eligible: int, others: int) -> list[dict[str, Any]]:
+    """Of the labelled lines so many are eligible at the second point, all of them business; of the others half are."""
+    rows = [line(COMPANY)] * eligible + [line("NIP/UBA/ADA BELLO/hello")] * others
+    places = range(1, eligible + others + 1)
+    labels = {f"tx-{place}": "business" if place <= eligible or place % 2 else "personal" for place in places}
+    return swept([dict(row) for row in rows], policy(), [parse_knob("points.minimum=0:100:50")], **labels)
+
+
+def test_a_point_is_not_best_by_a_precision_that_few_eligible_labels_tell() -> None:
+    one = told_by_few(1, 21)
+    assert (one[1]["precision"], one[1]["right"], one[1]["wrong"]) == (1.0, 1, 0)
+    assert best(one, "precision >= 0.98") == []
+    assert left_out(one, "precision >= 0.98") == [
+        "At 1 of 3 points fewer than 20 labelled lines are eligible, too few for a condition on precision, "
+        "so no such point is called best."
+    ]
+    assert [point["points.minimum"] for point in best(one)] == [0]
+    assert "At 1 of 3 points fewer than 5 labelled lines are eligible, too few to rank by" in left_out(one)[0]
+    assert best(told_by_few(19, 21), "precision_low > 0.8") == []
+    assert [point["points.minimum"] for point in best(told_by_few(20, 21), "precision_low > 0.8")] == [50]
+
+
+def test_a_condition_on_recall_needs_as_many_business_labels_and_one_on_lines_none() -> None:
+    few = labelled(15, 10)
+    assert best(few, "recall > 0.9") == []
+    assert (
+        "fewer than 20 labelled lines are business, too few for a condition on recall" in left_out(few, "recall > 0")[0]
+    )
+    assert [point["points.minimum"] for point in best(few, "eligible > 1")] == [50, 0]
+
+
 def test_few_labels_give_no_best_point() -> None:
     found = labelled(4, 4)
     assert best(found) == []
+    assert left_out(found) == []
     assert found[0]["precision"] is None
     assert "labelled" in unknowable(pl.DataFrame({"label": ["business"], "lines": [4]}))[0]
 

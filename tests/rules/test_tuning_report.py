@@ -49,7 +49,7 @@ def test_a_sweep_of_one_knob_has_curves_and_one_of_two_has_grids() -> None:
     tree = well_formed(page)
     assert len(tree.findall(".//svg")) == 3
     assert len(tree.findall(".//polyline")) == 8
-    assert "100.00%" in "".join(tree.itertext())
+    assert "100.00% (79.61% to 100.00%)" in "".join(tree.itertext())
     two = [*knobs, parse_knob("floor.NGN=0:2000:1000")]
     grid = swept([line(COMPANY)], policy(), two)
     page = sweep_page(grid, [], two, cannot_know=["Too few."], in_force={}, about="all")
