@@ -44,11 +44,13 @@ def sweep(warehouse: Warehouse, *, policy: Policy, knobs: Sequence[Knob], clock:
     """
     check_knobs(knobs, policy)
     counted: list[pl.DataFrame] = []
+    stood: list[pl.DataFrame] = []
     with snapshot(warehouse, clock, scope) as basis:
         for shown in basis.shown(policy):
-            read = shown.select(rule.READ).collect(engine="streaming")
+            read = shown.select(*dict.fromkeys([*rule.READ, *rule.STOOD])).collect(engine="streaming")
             counted.append(rule.cells(read, knobs, basis.now))
+            stood.append(rule.stood(read))
     if not counted:
         raise KobosiftError("there are no lines on these days to sweep over: kobosift sync brings them in.")
     cells = pl.concat(counted)
-    return Sweep(int(cells["lines"].sum()), rule.points(cells, knobs, policy), rule.unknowable(cells))
+    return Sweep(int(cells["lines"].sum()), rule.points(cells, knobs, policy), rule.unknowable(pl.concat(stood)))

@@ -116,12 +116,17 @@ def standing(prefix: str = "") -> pl.Expr:
     """What a decision says of eligibility: `eligible`, `held` or `reason/detail`; null where there is none."""
     outcome, reason, detail = (pl.col(f"{prefix}{name}") for name in ("outcome", "reason", "detail"))
     return (
-        pl.when(pl.col(f"{prefix}rule").is_in(_ROWS_THAT_PASS))
+        pl.when(passed(prefix))
         .then(pl.lit(ELIGIBLE))
         .when(outcome == Outcome.REJECTED)
         .then(pl.concat_str([reason, detail], separator="/"))
         .otherwise(outcome)
     )
+
+
+def passed(prefix: str = "") -> pl.Expr:
+    """Whether a decision calls a line eligible, whatever its invoice says; null where there is none."""
+    return pl.col(f"{prefix}rule").is_in(_ROWS_THAT_PASS)
 
 
 def cells(lines: pl.LazyFrame) -> pl.LazyFrame:

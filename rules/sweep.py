@@ -21,10 +21,10 @@ import polars as pl
 from rules.eligibility import first_row, held, table
 from rules.knobs import MINIMUM, PENDING, POINTS, Knob, SweepError
 from rules.labels import BUSINESS, PERSONAL
-from rules.metrics import MINIMUM_A_CLASS, MINIMUM_LABELS, Tally, cannot_know, figures
+from rules.metrics import MINIMUM_A_CLASS, MINIMUM_LABELS, Tally, cannot_know, figures, unseen
 from rules.policy import PointsTable, Policy
 from rules.reasons import Outcome
-from rules.replay import NAIRA
+from rules.replay import NAIRA, passed
 from rules.signals import Signal
 
 READ = ["signals", "amount", "currency", "booked_at", "label"]
@@ -147,10 +147,35 @@ def _point(
     }
 
 
-def unknowable(counted: pl.DataFrame) -> list[str]:
-    """What the labels of the counted lines do not tell, in sentences."""
-    business, personal = (_total(counted, "lines", label) for label in (BUSINESS, PERSONAL))
-    return cannot_know(Tally(missed=business, left=personal))
+STOOD = ["label", "before_rule"]
+"""The columns that `stood` reads."""
+
+
+def stood(shown: pl.DataFrame) -> pl.DataFrame:
+    """Count the labelled lines (columns of `STOOD`) by `label` and by whether they are `eligible` as they stand."""
+    labelled = shown.filter(pl.col("label").is_not_null())
+    labelled = labelled.with_columns(eligible=passed("before_").fill_null(value=False))
+    return labelled.group_by("label", "eligible").agg(lines=pl.len().cast(pl.Int64))
+
+
+def unknowable(standing_now: pl.DataFrame) -> list[str]:
+    """What the labels do not tell, in sentences.
+
+    Args:
+        standing_now: what `stood` gives, of one batch or several below each other.
+
+    """
+
+    def total(label: str, *, eligible: bool) -> int:
+        return int(standing_now.filter(pl.col("label") == label, pl.col("eligible") == eligible)["lines"].sum())
+
+    tally = Tally(
+        right=total(BUSINESS, eligible=True),
+        wrong=total(PERSONAL, eligible=True),
+        missed=total(BUSINESS, eligible=False),
+        left=total(PERSONAL, eligible=False),
+    )
+    return cannot_know(tally) + unseen(tally)
 
 
 class _Part:

@@ -40,3 +40,14 @@ def test_a_sweep_calls_no_point_best_by_a_handful_of_labels(drafted: Town) -> No
     assert f"{found['best'][0]['precision']:.2%} ({low:.2%} to {high:.2%})" in told.split("Best by F1")[1]
     none = drafted.done("sweep", *KNOB, "--where", "precision > 1").out
     assert "no point can be called the best" in none or "At no point precision > 1." in none
+
+
+def test_labels_of_drafted_lines_alone_leave_recall_a_guess_in_a_sweep_as_in_a_replay(drafted: Town) -> None:
+    sentence = "No line is labelled among those that are not eligible now"
+    asked = ("sweep", *KNOB, "--where", "recall >= 0.95")
+    found = drafted.done(*asked, "--json", "--report", "drafted.html").document
+    assert found["best"]
+    assert any(sentence in each and "recall is a guess" in each for each in found["cannot_know"])
+    assert sentence in (drafted.folder / "drafted.html").read_text("utf-8")
+    assert sentence in drafted.done(*asked).out
+    assert sentence in drafted.done("replay").out

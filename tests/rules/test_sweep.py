@@ -15,7 +15,7 @@ from rules.lists import Lists
 from rules.metrics import Tally, figures
 from rules.policy import Policy
 from rules.signals import signals
-from rules.sweep import READ, best, cells, flat, left_out, points, unknowable
+from rules.sweep import READ, best, cells, flat, left_out, points, stood, unknowable
 from tests.rules.scenarios import NOW, Line, frame, line, policy
 from tests.rules.test_replay import COMPANY, ENTRIES, INVOICES, lines, policies, stored
 
@@ -197,7 +197,18 @@ def test_few_labels_give_no_best_point() -> None:
     assert best(found) == []
     assert left_out(found) == []
     assert found[0]["precision"] is None
-    assert "labelled" in unknowable(pl.DataFrame({"label": ["business"], "lines": [4]}))[0]
+    rows = stored([line(COMPANY)] * 4, policy(), **dict.fromkeys(["tx-1", "tx-2"], "business"))
+    assert "Only 2 lines are labelled here" in unknowable(stood(rows))[0]
+
+
+def test_labels_of_eligible_lines_alone_leave_recall_a_guess() -> None:
+    rows = [line(COMPANY)] * 25 + [line("NIP/UBA/ADA BELLO/hello")] * 30
+    drafted = {f"tx-{place}": "business" if place % 3 else "personal" for place in range(1, 30)}
+    (sentence,) = unknowable(stood(stored([dict(row) for row in rows], policy(), **drafted)))
+    assert "Only 4 lines are labelled among those that are not eligible now" in sentence
+    assert "recall is a guess" in sentence
+    more = drafted | {"tx-30": "personal"}
+    assert unknowable(stood(stored([dict(row) for row in rows], policy(), **more))) == []
 
 
 def test_a_point_in_plain_columns_has_no_nested_value() -> None:
