@@ -232,7 +232,6 @@ def summary(counted: pl.DataFrame, minutes_a_line: float = MINUTES_A_LINE) -> Su
     summed = counted.group_by(_CELL + _ENDS).agg(pl.col("lines", "amount").sum())
     decided = summed.filter(pl.col("from").is_not_null())
     moved = decided.filter(pl.col("from") != pl.col("to"))
-    before, after = (tallies(decided, side) for side in ("from", "to"))
     eligible = {side: _count(decided.filter(pl.col(side) == ELIGIBLE)) for side in ("from", "to")}
     return Summary(
         lines=_count(decided),
@@ -240,15 +239,32 @@ def summary(counted: pl.DataFrame, minutes_a_line: float = MINUTES_A_LINE) -> Su
         flipped=_count(moved),
         matrix=_matrix(decided),
         dispositions=_dispositions(decided),
-        metrics={
-            "before": figures(*before),
-            "after": figures(*after),
-            "estimated": _estimated(decided) if before[0].enough else None,
-            "cannot_know": cannot_know(before[0]) + unseen(before[0]),
-        },
+        metrics=_metrics(decided),
         drafts=_drafts(decided),
         review_minutes={"before": eligible["from"] * minutes_a_line, "after": eligible["to"] * minutes_a_line},
     )
+
+
+def _metrics(decided: pl.DataFrame) -> dict[str, object]:
+    before, after = (tallies(decided, side) for side in ("from", "to"))
+    told = {"before": figures(*before), "after": figures(*after)}
+    few = cannot_know(before[0]) + unseen(before[0])
+    if not before[0].enough:
+        return {**told, "estimated": None, "cannot_know": few}
+    estimated = _estimated(decided)
+    return {**told, "estimated": estimated, "cannot_know": few + _unlike(estimated, decided)}
+
+
+def _unlike(estimated: dict[str, object], decided: pl.DataFrame) -> list[str]:
+    """What an estimate of all lines does not speak of, in a sentence."""
+    left_out = int(str(estimated["lines_unlike_any_labelled"]))
+    if not left_out:
+        return []
+    stand, them = ("stands", "it") if left_out == 1 else ("stand", "them")
+    return [
+        f"{left_out:,} of {_count(decided):,} lines {stand} as no labelled line does, so the estimate of all lines "
+        f"leaves {them} out: kobosift label sample draws some of each."
+    ]
 
 
 def tallies(counted: pl.DataFrame, side: str) -> tuple[Tally, Tally]:

@@ -51,3 +51,14 @@ def test_labels_of_drafted_lines_alone_leave_recall_a_guess_in_a_sweep_as_in_a_r
     assert sentence in (drafted.folder / "drafted.html").read_text("utf-8")
     assert sentence in drafted.done(*asked).out
     assert sentence in drafted.done("replay").out
+
+
+def test_a_replay_says_what_its_estimate_leaves_out(drafted: Town) -> None:
+    metrics = drafted.done("replay", "--json").document["metrics"]
+    sentence = f"{metrics['estimated']['lines_unlike_any_labelled']:,} of "
+    assert any(
+        each.startswith(sentence) and "stand as no labelled line does" in each for each in metrics["cannot_know"]
+    )
+    told = drafted.done("replay").out
+    assert "stand as no labelled line does" in told
+    assert "of all lines, estimated" in told

@@ -215,6 +215,16 @@ def test_shares_of_all_lines_are_estimated_from_what_each_labelled_line_stands_f
     assert found["lines_unlike_any_labelled"] == 0
 
 
+def test_an_estimate_says_how_many_lines_stand_as_no_labelled_line_does() -> None:
+    rows = [line(COMPANY)] * 30 + [line("NIP/UBA/ADA BELLO/hello")] * 40 + [line("NIP/UBA/ADA BELLO/gift")] * 7
+    labels = {f"tx-{place}": "business" if place % 2 else "personal" for place in range(11, 51)}
+    told = summary(cells(tried(stored([dict(row) for row in rows], policy(), **labels), policy()).lazy()).collect())
+    assert told.metrics["cannot_know"] == [
+        "7 of 77 lines stand as no labelled line does, so the estimate of all lines leaves them out: "
+        "kobosift label sample draws some of each."
+    ]
+
+
 def test_drafts_that_would_be_withdrawn_or_contested_are_told() -> None:
     rows = stored([line(COMPANY), line(COMPANY), line(COMPANY)], policy()).with_columns(
         draft_status=pl.Series(["DRAFT", "CONFIRMED", None])

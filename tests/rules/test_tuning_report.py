@@ -42,6 +42,15 @@ def test_a_replay_s_page_tells_what_moves_and_escapes_every_word() -> None:
     assert "Replay of <b>x</b>" in text
 
 
+def test_a_replay_s_page_says_what_its_estimate_leaves_out() -> None:
+    rows = [line(COMPANY)] * 30 + [line("NIP/UBA/ADA BELLO/gift")] * 7
+    labels = {f"tx-{place}": "business" if place % 2 else "personal" for place in range(1, 31)}
+    told = summary(cells(tried(stored([dict(row) for row in rows], policy(), **labels), STRICT).lazy()).collect())
+    text = "".join(well_formed(replay_page(told, [], None, policy="x", about="all")).itertext())
+    assert "precision of all lines, estimated" in text
+    assert "7 of 37 lines stand as no labelled line does" in text
+
+
 def test_a_sweep_of_one_knob_has_curves_and_one_of_two_has_grids() -> None:
     one = labelled(15, 10)
     knobs = [parse_knob("points.minimum=0:100:50")]
