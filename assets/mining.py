@@ -65,7 +65,8 @@ def fit_points(warehouse: Warehouse, *, policy: Policy, clock: Clock, scope: Sco
         lines = _some(basis, 0).filter(pl.col("label").is_not_null())
         lists = Lists.in_force(basis.entries, basis.now)
         shown = signals(lines.lazy(), policy=policy, lists=lists, invoices=basis.invoices, now=basis.now)
-        scored = shown.filter(decided_by_score(policy.points)).select("signals", "label", "fold").collect()
+        read = ["signals", "label", "amount", "currency", "fold"]
+        scored = shown.filter(decided_by_score(policy.points)).select(read).collect()
     business = len(scored.filter(pl.col("label") == BUSINESS))
     if few := cannot_know(Tally(missed=business, left=len(scored) - business)):
         raise KobosiftError(f"no points can be fitted to the lines that the score decides. {' '.join(few)}")

@@ -139,11 +139,15 @@ def fit(
 def _figures(found: Fitted) -> dict[str, object]:
     from rules.metrics import figures
 
-    sides = {"held_out": found.held_out, "fitted": found.fitted, "present": found.present}
+    sides = {
+        "held_out": (found.held_out, found.held_out_naira),
+        "fitted": (found.fitted, found.fitted_naira),
+        "present": (found.present, found.present_naira),
+    }
     return {
         "lines": found.lines,
         "penalty": found.penalty,
-        **{name: figures(each, each) for name, each in sides.items()},
+        **{name: figures(lines, naira) for name, (lines, naira) in sides.items()},
     }
 
 

@@ -20,6 +20,7 @@ from rules.labels import BUSINESS
 from rules.metrics import Tally, f1
 from rules.policy import PointsTable
 from rules.reasons import Detail
+from rules.replay import NAIRA
 
 FOLDS = 5
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
@@ -48,6 +49,10 @@ class Fitted:
     """How the proposed points do on all of them."""
     present: Tally
     """How the points in force do on the same."""
+    held_out_naira: Tally
+    """As `held_out`, each line in naira weighing its amount in kobo, and no line in another currency."""
+    fitted_naira: Tally
+    present_naira: Tally
 
 
 @dataclass(frozen=True)
@@ -58,17 +63,28 @@ class _Cases:
     """One row a combination, 1 where a signal of the scorecard is held."""
     counts: _Whole
     """Combinations x folds x (business, personal)."""
+    kobo: _Whole
+    """The amounts of the lines in naira, of the same shape."""
 
     def of(self, folds: list[int]) -> _Whole:
         """The counts of some folds: combinations x (business, personal)."""
         return np.asarray(self.counts[:, folds, :].sum(axis=1), dtype=np.int64)
+
+    def tally(self, folds: list[int], points: PointsTable) -> Tally:
+        """How points do on the lines of some folds."""
+        return _tally(self.shown, self.of(folds), points)
+
+    def naira(self, folds: list[int], points: PointsTable) -> Tally:
+        """How points do on the money of some folds."""
+        return _tally(self.shown, np.asarray(self.kobo[:, folds, :].sum(axis=1), dtype=np.int64), points)
 
 
 def fit(labelled: pl.DataFrame, present: PointsTable) -> Fitted:
     """Propose points.
 
     Args:
-        labelled: `signals`, `label` (not null) and `fold` (0 to FOLDS - 1), one row a labelled line.
+        labelled: `signals`, `label` (not null), `amount` (minor units), `currency` and `fold` (0 to FOLDS - 1), one
+            row a labelled line.
         present: the points in force.
 
     """
@@ -76,18 +92,23 @@ def fit(labelled: pl.DataFrame, present: PointsTable) -> Fitted:
     every = list(range(FOLDS))
     losses = {penalty: sum(_held_out_loss(cases, fold, penalty) for fold in every) for penalty in PENALTIES}
     penalty = min(PENALTIES, key=lambda each: losses[each])
-    held_out = Tally()
+    held_out, held_out_naira = Tally(), Tally()
     for fold in every:
         rest = [other for other in every if other != fold]
-        held_out = _sum(held_out, _tally(cases.shown, cases.of([fold]), _points(cases.shown, cases.of(rest), penalty)))
+        points = _points(cases.shown, cases.of(rest), penalty)
+        held_out = _sum(held_out, cases.tally([fold], points))
+        held_out_naira = _sum(held_out_naira, cases.naira([fold], points))
     proposed = _points(cases.shown, cases.of(every), penalty)
     return Fitted(
         proposed,
         penalty,
         int(cases.counts.sum()),
         held_out,
-        _tally(cases.shown, cases.of(every), proposed),
-        _tally(cases.shown, cases.of(every), present),
+        cases.tally(every, proposed),
+        cases.tally(every, present),
+        held_out_naira,
+        cases.naira(every, proposed),
+        cases.naira(every, present),
     )
 
 
@@ -106,14 +127,17 @@ def _cases(labelled: pl.DataFrame) -> _Cases:
         shown=pl.col("signals") & pl.lit(bits, dtype=pl.UInt32),
         fold=pl.col("fold").cast(pl.Int64),
         place=pl.when(pl.col("label") == BUSINESS).then(0).otherwise(1),
+        kobo=pl.when(pl.col("currency") == NAIRA).then(pl.col("amount")).otherwise(0),
     )
     combinations = own["shown"].unique().sort().to_numpy().astype(np.int64)
     counts = np.zeros((len(combinations), FOLDS, 2), dtype=np.int64)
-    counted = own.group_by("shown", "fold", "place").len()
-    for shown, fold, place, lines in counted.iter_rows():
-        counts[np.searchsorted(combinations, shown), fold, place] = lines
+    kobo = np.zeros_like(counts)
+    counted = own.group_by("shown", "fold", "place").agg(pl.len(), pl.col("kobo").sum())
+    for shown, fold, place, lines, amount in counted.iter_rows():
+        at = np.searchsorted(combinations, shown), fold, place
+        counts[at], kobo[at] = lines, amount
     held = np.array([[float(bool(each & signal.bit)) for signal in _SIGNALS] for each in combinations])
-    return _Cases(held.reshape(-1, len(_SIGNALS)), counts)
+    return _Cases(held.reshape(-1, len(_SIGNALS)), counts, kobo)
 
 
 def _held_out_loss(cases: _Cases, fold: int, penalty: float) -> float:

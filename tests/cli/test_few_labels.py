@@ -62,3 +62,9 @@ def test_a_replay_says_what_its_estimate_leaves_out(drafted: Town) -> None:
     told = drafted.done("replay").out
     assert "stand as no labelled line does" in told
     assert "of all lines, estimated" in told
+
+
+def test_fitted_points_are_told_in_kobo_and_not_in_lines(drafted: Town) -> None:
+    told = drafted.done("policy", "fit", "--out", "few-fitted.toml", "--json").document["present"]
+    assert told["wrong"] >= 5
+    assert told["naira"]["wrongly_drafted"] > 100 * told["wrong"]

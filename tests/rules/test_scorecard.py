@@ -24,7 +24,9 @@ def labelled(*groups: tuple[tuple[Signal, ...], int, int]) -> pl.DataFrame:
         for _ in range(count)
     ]
     frame = pl.DataFrame(rows, schema={"signals": pl.UInt32, "label": pl.String}, orient="row")
-    return frame.with_columns(fold=pl.int_range(pl.len()) % 5)
+    place = pl.int_range(pl.len(), dtype=pl.Int64)
+    currency = pl.when(place % 3 == 0).then(pl.lit("USD")).otherwise(pl.lit("NGN"))
+    return frame.with_columns(fold=place % 5, amount=100_000 + place, currency=currency)
 
 
 TOLD = labelled(
@@ -52,6 +54,20 @@ def test_the_proposal_is_held_against_the_points_in_force_and_lines_held_out() -
     assert found.fitted.right >= 140
     assert found.held_out.labels == found.fitted.labels == len(TOLD)
     assert found.held_out.right >= 130
+
+
+def test_naira_are_told_by_the_amounts_of_the_lines_in_naira() -> None:
+    found = fit(TOLD, PRESENT)
+    naira = TOLD.filter(pl.col("currency") == "NGN")
+    sums = {label: naira.filter(pl.col("label") == label)["amount"].sum() for label in ("business", "personal")}
+    for tally in (found.held_out_naira, found.fitted_naira, found.present_naira):
+        assert (tally.business, tally.personal) == (sums["business"], sums["personal"])
+    worth = pl.lit(0)
+    for name in ("business_term", "reference", "company", "at_or_above_floor"):
+        signal = Signal.COMPANY_TERM if name == "company" else Signal[name.upper()]
+        worth += pl.when((pl.col("signals") & signal.bit) != 0).then(getattr(PRESENT, name)).otherwise(0)
+    drafted = naira.filter(worth >= PRESENT.minimum, pl.col("label") == "personal")
+    assert found.present_naira.wrong == drafted["amount"].sum() > 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=4, max_size=4))
