@@ -70,6 +70,8 @@ def _read_json(path: Path) -> pl.DataFrame:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ConfigurationError(f"{path} must be a list of objects, one a row.")
     names = list(dict.fromkeys(name for row in rows for name in row))
+    if rows and not names:  # a frame without columns has no rows either, and would pass for an empty list
+        raise ConfigurationError(f"{path} must be a list of rows, each row an object with keys.")
     return pl.DataFrame({name: [_text(row.get(name)) for row in rows] for name in names}, schema=_all_text(names))
 
 

@@ -28,6 +28,8 @@ def read_entries(rows: pl.DataFrame, source: str, now: datetime) -> pl.DataFrame
         ListEntryError: a column is missing, or rows cannot be used; the message names them.
 
     """
+    if not rows.width and source.lower().endswith(".json"):  # a list of nothing has no keys to name, and is a state too
+        return pl.DataFrame(schema=ENTRIES)
     if missing := [name for name in _REQUIRED if name not in rows.columns]:
         raise ListEntryError(f"{source} has no column {', '.join(missing)}: each entry needs {', '.join(_REQUIRED)}.")
     times = {name: _time(rows, name) for name in ("created_at", "expires_at")}

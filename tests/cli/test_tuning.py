@@ -107,6 +107,16 @@ def test_lists_that_a_person_brings_are_tried_and_not_in_force(labelled: Town) -
     assert labelled.done("replay", "--policy", "as-is.toml", "--json").document["flipped"] == 0
 
 
+def test_a_home_without_entries_is_tried_as_lists_show_tells_it(labelled: Town) -> None:
+    (labelled.folder / "none.json").write_text("[]\n", encoding="utf-8")
+    (labelled.folder / "none.csv").write_text("list,organization_id,environment,field,match,value\n", encoding="utf-8")
+    (labelled.folder / "keyless.json").write_text("[{}]", encoding="utf-8")
+    for name in ("none.json", "none.csv"):
+        assert labelled.done("replay", "--lists", name, "--json").document["flipped"] == 0
+    refused = labelled("replay", "--lists", "keyless.json")
+    assert (refused.code, "each row an object with keys" in refused.err.replace("\n", " ")) == (2, True)
+
+
 def test_a_sweep_s_point_is_what_a_replay_of_that_value_tells(labelled: Town, tmp_path: Path) -> None:
     knobs = ("--knob", "points.minimum=0:120:20", "--knob", "floor.NGN=0:3000:1500")
     told = labelled.done("sweep", *knobs, "--json", "--out", "points.csv").document

@@ -43,3 +43,11 @@ def test_a_fault_names_its_row() -> None:
         read_entries(rows({}, {"match": "perhaps"}), "f", NOW)
     with pytest.raises(ListEntryError, match="row 1: write list, organization_id"):
         read_entries(rows({"value": ""}), "f", NOW)
+
+
+def test_no_entries_are_a_state_of_the_lists_too() -> None:
+    assert read_entries(pl.DataFrame(), "f.json", NOW).equals(pl.DataFrame(schema=ENTRIES))
+    header = pl.DataFrame(schema=dict.fromkeys([*ROW, "note"], pl.String))
+    assert read_entries(header, "f.csv", NOW).equals(pl.DataFrame(schema=ENTRIES))
+    with pytest.raises(ListEntryError, match=r"f\.xlsx has no column list"):
+        read_entries(pl.DataFrame(), "f.xlsx", NOW)
