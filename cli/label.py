@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,7 +60,8 @@ def sample(
     size: Annotated[int, typer.Option("--size", min=1, max=100_000, help="How many lines.")] = 200,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed draws the same lines.")] = 1,
     rejections: Annotated[
-        float, typer.Option("--rejections", min=0.0, max=1.0, help="The part drawn from all rejections alike.")
+        float,
+        typer.Option("--rejections", metavar="SHARE", help="The part drawn from all rejections alike, 0.05 to 1."),
     ] = 0.3,
     second: Annotated[
         bool, typer.Option("--second", help="Lines that others have labelled and --by has not, for a second opinion.")
@@ -73,8 +73,13 @@ def sample(
 
     What was decided is not in the file, so that nobody labels by it. Fill the column label, then kobosift label import.
     """
-    if not isfinite(rejections):
-        raise typer.BadParameter("--rejections is a share from 0 to 1")
+    from rules.sampling import LEAST_REJECTIONS_SHARE
+
+    if not LEAST_REJECTIONS_SHARE <= rejections <= 1:
+        raise typer.BadParameter(
+            f"--rejections is a share from {LEAST_REJECTIONS_SHARE} to 1: without some rejections drawn by chance "
+            "nobody sees what the rules miss, and recall is a guess"
+        )
     if second and not by:
         raise typer.BadParameter("--second needs --by: whose second opinion it is")
     from assets.labelling import draw_sample

@@ -16,6 +16,9 @@ from rules.metrics import margin_of_error
 REJECTIONS_SHARE = 0.3
 """The part of a sample that is drawn from all rejections alike, unless a person says otherwise."""
 
+LEAST_REJECTIONS_SHARE = 0.05
+"""No sample that a person asks for has a smaller part."""
+
 STRATA = pl.Schema({"outcome": pl.String(), "detail": pl.String(), "band": pl.Int8(), "lines": pl.Int64()})
 """What `allocated` reads: how many lines that are not labelled yet each stratum has; bands are powers of ten."""
 
@@ -36,11 +39,11 @@ def allocated(strata: pl.DataFrame, size: int, rejections_share: float = REJECTI
     Args:
         strata: the columns of `STRATA`.
         size: how many lines to draw; where there are fewer, all are.
-        rejections_share: the part that is drawn from all rejections alike, 0 to 1.
+        rejections_share: the part that is drawn from all rejections alike, 0 to 1; one line at least of any but 0.
 
     """
     rejected = int(strata.filter(pl.col("outcome") == "rejected")["lines"].sum())
-    random = min(round(size * rejections_share), rejected)
+    random = min(max(round(size * rejections_share), 1 if rejections_share else 0), rejected)
     ordered = strata.sort(["lines", "outcome", "detail", "band"], descending=[True, False, False, False])
     lines = ordered["lines"].to_list()
     drawn = _shared_out(lines, min(size - random, sum(lines) - random))

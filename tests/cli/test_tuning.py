@@ -52,6 +52,17 @@ def test_a_sample_says_how_much_it_will_tell(town: Town) -> None:
     assert town("label", "sample", "--out", "sample.csv", "--second").code == 2
 
 
+def test_a_sample_without_rejections_drawn_by_chance_is_refused(town: Town) -> None:
+    for share in ("0", "0.049", "1.1", "nan"):
+        refused = town("label", "sample", "--size", "20", "--rejections", share)
+        assert refused.code == 2
+        told = " ".join(refused.err.replace("│", " ").split())
+        assert "--rejections is a share from 0.05 to 1" in told
+        assert "nobody sees what the rules miss, and recall is a guess" in told
+    least = town.done("label", "sample", "--size", "20", "--rejections", "0.05", "--json").document
+    assert least["random_rejections"] == 1
+
+
 def test_labels_imported_again_change_nothing(labelled: Town) -> None:
     again = labelled.done("label", "import", "truth.parquet", "--json").document
     assert (again["new"], again["changed"]) == (0, 0)

@@ -32,6 +32,7 @@ def test_some_rejections_are_always_drawn_by_chance() -> None:
     assert allocated(strata(1_000, 1_000), 100).random_rejections == 30
     assert allocated(strata(1_000, 10), 100).random_rejections == 10
     assert allocated(strata(1_000), 100).random_rejections == 0
+    assert allocated(strata(1_000, 1_000), 5, 0.05).random_rejections == 1
 
 
 def test_every_stratum_is_asked_before_the_large_ones_are_asked_more() -> None:
