@@ -60,7 +60,10 @@ def parse_knob(text: str) -> Knob:
     _check_name(name)
     exact = 2 if name.startswith("floor.") else 0
     parts = [_number(part, text, exact) for part in span.split(":")]
-    if len(parts) not in (2, 3) or parts[0] > parts[1] or (len(parts) == 3 and parts[2] <= 0):
+    if len(parts) in (2, 3) and parts[0] > parts[1]:
+        low, high = span.split(":")[:2]
+        raise SweepError(f"{text!r} runs from {low.strip()} down to {high.strip()}: write the lower end first.")
+    if len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] <= 0):
         raise SweepError(f"write a knob as NAME=FROM:TO:STEP, such as points.minimum=20:100:10, not {text!r}.")
     step = parts[2] if len(parts) == 3 else 10**exact
     if (count := (parts[1] - parts[0]) // step + 1) > MOST_POINTS:
