@@ -77,7 +77,7 @@ def read_backup(file: Path) -> Backup:
     """Read what a backup says of itself, and see that all it lists is there unharmed.
 
     Raises:
-        ConfigurationError: it is no backup, of another release, or damaged.
+        ConfigurationError: it is not there, no backup, of another release, or damaged.
     """
     found: dict[str, str] = {}
     told: dict[str, Any] = {}
@@ -92,6 +92,8 @@ def read_backup(file: Path) -> Backup:
                 else:
                     found[member.name] = hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
         backup = Backup(datetime.fromisoformat(told["made_at"]), told["files"])
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"there is no file {file}; nothing was changed.") from error
     except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{file} is no backup of kobosift, or it is damaged; nothing was changed.") from error
     if told.get("release") != _RELEASE or found != backup.files or not all(map(_inside, found)):

@@ -128,6 +128,8 @@ def test_a_file_that_is_no_backup_changes_nothing(nowhere: Place, tmp_path: Path
     file = tmp_path / "no.tar"
     file.write_bytes(b"not a tar")
     assert nowhere("restore", str(file)).code == 2
+    missing = nowhere("restore", "nofile.tar")
+    assert (missing.code, "there is no file nofile.tar; nothing was changed" in missing.err) == (2, True)
     with tarfile.open(file, "w") as tar:
         tar.add(__file__, "../outside")
     assert nowhere("restore", str(file)).code == 2
