@@ -14,7 +14,7 @@ from resources.row_files import check_form, read_rows, write_rows
 from resources.warehouse import labels, rejections
 from resources.warehouse.connection import Warehouse
 from resources.warehouse.rejections import Asked
-from rules.labels import read_labels
+from rules.labels import SPELLINGS, LabelError, read_labels
 from rules.money import major_units_of
 from rules.sampling import REJECTIONS_SHARE, allocated, margins
 
@@ -80,6 +80,8 @@ def label_rejection(
         LabelError: the label is no label.
         ConfigurationError: the queue holds no such entry, or several accounts know the id.
     """
+    if label.strip().lower() not in SPELLINGS:  # said here: for one label the words about a file's rows would not fit
+        raise LabelError(f"write business or personal for what {transaction_id} is.")
 
     def work(con: duckdb.DuckDBPyConnection) -> None:
         asked = Asked(account_id=account_id, transaction_id=transaction_id)
