@@ -42,10 +42,12 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == "\n" else SIGN_FOR_UNPRINTABLE for sign in text)
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = ()) -> str:
-    """Rows below headers in aligned columns, those named in `right` to the right; long cells are cut."""
-    numbers = {headers.index(name) for name in right}
-    cells = [[_cell(value) for value in row] for row in rows]
+def table(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[str] = (), whole: Iterable[str] = ()
+) -> str:
+    """Rows below headers in aligned columns, those named in `right` to the right; long cells are cut but in `whole`."""
+    numbers, uncut = ({headers.index(name) for name in names} for names in (right, whole))
+    cells = [[_cell(value, cut=column not in uncut) for column, value in enumerate(row)] for row in rows]
     widths = [max(len(line[column]) for line in [list(headers), *cells]) for column in range(len(headers))]
 
     def line(row: Sequence[str]) -> str:
@@ -72,7 +74,7 @@ def _told_apart(columns: Sequence[str]) -> list[str]:
     return names
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, *, cut: bool = True) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -82,7 +84,7 @@ def _cell(value: object) -> str:
     else:
         text = str(value)
     text = printable(text).replace("\n", " ")
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    return text if len(text) <= _WIDEST or not cut else text[: _WIDEST - 1] + "…"
 
 
 def _sayable(value: object) -> object:

@@ -51,7 +51,7 @@ def history(as_json: Json = False) -> None:
         return
     names = ["policy_hash", "name", "first_used_at", "decisions"]
     rows = [[*(each[name] for name in names), _activations(each["activations"])] for each in found]
-    say(table([*names, "activated"], rows, right=("decisions",)))
+    say(table([*names, "activated"], rows, right=("decisions",), whole=("activated",)))
 
 
 def _activations(found: list[dict[str, object]]) -> str:

@@ -12,7 +12,10 @@ from cli.output import emit, say, table, warn
 from cli.policy import group
 
 if TYPE_CHECKING:
+    import duckdb
+
     from cli.session import Session
+    from resources.warehouse.policies import Shadow
     from rules.policy import Policy
 
 By = Annotated[str, typer.Option("--by", metavar="WHO", help="Who does it, for the history.")]
@@ -80,9 +83,11 @@ def _replayed(session: Session, policy: Policy) -> dict[str, object] | None:
 def _activate(
     session: Session, policy: Policy, by: str, why: str, figures: dict[str, object] | None, *, as_json: bool
 ) -> None:
+    """Put a policy in force; findings are told and hold nothing up."""
     from resources.warehouse import policies
+    from rules.policy_lint import lint
 
-    now = session.now()
+    now, findings = session.now(), lint(policy)
     changed = session.warehouse.write(
         lambda con: policies.activate(con, policy, by=by, why=why, now=now, replay=figures),
         run_id=session.command_id,
@@ -91,8 +96,11 @@ def _activate(
     overridden = session.settings.kobosift_policy
     if as_json:
         told = {"name": policy.name, "hash": policy.hash, "activated": changed, "replay": figures}
+        told["findings"] = [each.told() for each in findings]
         emit({**told, "overridden_by": overridden})
         return
+    for each in findings:
+        say(str(each))
     if figures:
         say(f"Of {figures['lines']:,} decided lines {figures['flipped']:,} will flip.")
     if overridden:
@@ -152,14 +160,31 @@ def _stop(session: Session, *, as_json: bool) -> None:
     say("The candidate is not decided any more; what was noted stays." if stopped else "There is no candidate.")
 
 
+def _nothing_noted(con: duckdb.DuckDBPyConnection, now: Shadow) -> str | None:
+    """Why nothing is noted of a candidate, as far as that is kept; None where something is."""
+    from resources.warehouse import shadows
+
+    if shadows.noted(con, now.shadow_id):
+        return None
+    if shadows.changed_since(con, now.started_at):
+        return "It has disagreed on no day that was decided since."
+    return (
+        "Nothing is noted since: no day was decided, or none on which anything changed or the candidate disagreed. "
+        "kobosift decide --start DATE --end DATE decides days anew."
+    )
+
+
 def _noted(session: Session, *, as_json: bool) -> None:
     from resources.warehouse import policies, shadows
     from rules.money import money
 
     with session.warehouse.read() as con:
         now, found = policies.shadow(con), shadows.summary(con).to_dicts()
+        note = _nothing_noted(con, now) if now else None
     if as_json:
         running = now and {"hash": now.policy_hash, "started_by": now.started_by, "started_at": now.started_at}
+        if running:
+            running["note"] = note
         emit({"candidate": running, "disagreements": found})
         return
     say(
@@ -167,6 +192,8 @@ def _noted(session: Session, *, as_json: bool) -> None:
         if now
         else "There is no candidate now."
     )
+    if note:
+        say(note)
     rows = [
         [
             each["candidate_hash"],

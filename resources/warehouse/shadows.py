@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import duckdb
 import polars as pl
 
@@ -27,6 +29,19 @@ def replace(con: duckdb.DuckDBPyConnection, shadow_id: str, found: pl.DataFrame)
     )
     con.execute("INSERT INTO shadow_disagreements BY NAME SELECT * FROM new_disagreements")
     con.unregister("new_disagreements")
+
+
+def noted(con: duckdb.DuckDBPyConnection, shadow_id: str) -> bool:
+    """Whether a candidate has disagreed on any line."""
+    return (
+        con.execute("SELECT 1 FROM shadow_disagreements WHERE shadow_id = ? LIMIT 1", [shadow_id]).fetchone()
+        is not None
+    )
+
+
+def changed_since(con: duckdb.DuckDBPyConnection, since: datetime) -> bool:
+    """Whether a line was decided for the first time, or otherwise, since then; one decided the same keeps its time."""
+    return con.execute("SELECT 1 FROM decisions WHERE decided_at >= ? LIMIT 1", [since]).fetchone() is not None
 
 
 def summary(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:

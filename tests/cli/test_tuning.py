@@ -216,6 +216,19 @@ def test_an_activated_policy_decides_until_it_is_rolled_back(town: Town, strict:
     assert "by bola: too few" in town.done("policy", "history").out
 
 
+def test_an_activation_tells_the_policy_s_findings_and_the_history_every_word(town: Town, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.toml"
+    odd.write_text('name = "odd"\n[terms]\npersonal = ["gift", "gift"]\n', encoding="utf-8")
+    checked = town.done("policy", "check", str(odd), "--json").document["findings"]
+    why = "because the desk had asked for it again and again, and in the end nobody was left to say no"
+    told = town.done("policy", "activate", str(odd), "--no-replay", "--by", "ada", "--why", why)
+    assert "gift" in told.out
+    assert checked
+    assert town.done("policy", "activate", str(odd), "--no-replay", "--json").document["findings"] == checked
+    assert f"by ada: {why}" in town.done("policy", "history").out
+    town.done("policy", "rollback", "--by", "ada")
+
+
 def test_the_setting_wins_over_what_is_activated_and_it_is_said(town: Town, tmp_path: Path, strict: str) -> None:
     own = tmp_path / "own.toml"
     own.write_text('name = "own"\n', encoding="utf-8")
@@ -233,6 +246,10 @@ def test_a_candidate_beside_the_policy_in_force_is_started_told_and_stopped(town
     assert town.done("policy", "shadow", strict, "--by", "ada", "--json").document["started"] is True
     assert "is decided beside it already" in town.done("policy", "shadow", strict).out
     assert town.done("policy", "shadow", "--json").document["candidate"]["started_by"] == "ada"
+    assert "Nothing is noted since: no day was decided" in town.done("policy", "shadow").out
+    town.done("decide", "--start", "2000-01-01", "--end", "2099-12-31")
+    assert town.done("policy", "shadow", "--json").document["candidate"]["note"] is None
+    assert "Nothing is noted" not in town.done("policy", "shadow").out
     assert town("policy", "shadow", strict, "--stop").code == 2
     assert "not decided any more" in town.done("policy", "shadow", "--stop").out
     assert town.done("policy", "shadow", "--stop", "--json").document["stopped"] is False
@@ -264,7 +281,11 @@ def test_a_rejection_is_labelled_or_overruled_at_once(town: Town) -> None:
     town.done("rejections", "label", line, "personal", "--by", "ada")
     query = "SELECT transaction_id, label FROM audit.rejections WHERE labelled_by = 'ada'"
     assert {"transaction_id": line, "label": "personal"} in town.done("sql", query, "--json").document
-    assert town("rejections", "label", line, "maybe", "--by", "ada").code == 2
+    for said in ("maybe", " "):
+        refused = town("rejections", "label", line, said, "--by", "ada")
+        assert refused.code == 2
+        assert f"write business or personal for what {line} is." in refused.err.replace("\n", " ")
+        assert "imported" not in refused.err
     kind = "SELECT transaction_id FROM audit.rejections WHERE detail = 'personal_keyword' LIMIT 1"
     gift = town.done("sql", kind, "--json").document[0]["transaction_id"]
     assert town.done("rejections", "overrule", gift, "--by", "ada", "--json").document["changed"] is True
