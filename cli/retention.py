@@ -57,22 +57,40 @@ def erase(
     """
     from cli.session import begin
     from pipelines.retention import erase_account
-    from resources.ids import check_account_id
-    from resources.warehouse import accounts
     from resources.warehouse.erasures import Scope
 
-    session = begin()
-    with session.warehouse.read() as con:
-        known = bool(account.strip()) and accounts.find(con, account) is not None
-    if not known:  # one that was linked under an odd id can be erased all the same
-        check_account_id(account)
+    _check(account)
     if dry_run:
         _would_go(Scope(account_id=account), as_json=as_json)
         return
+    session = begin()
     done = erase_account(session.warehouse, session.settings, session.clock, account, run_id=session.command_id)
     if as_json:
         emit({"account_id": account, "erased": documents(done)})
     tell(done, f"Nothing is kept of account {account}.", quiet=as_json)
+
+
+def _check(account: str) -> None:
+    """See that an account's id can be one, or is one that was linked once: that can be erased however odd it is.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    from resources.errors import ConfigurationError
+    from resources.ids import check_account_id
+    from resources.settings import load_settings
+    from resources.warehouse import accounts
+    from resources.warehouse.connection import made_warehouse
+
+    try:
+        check_account_id(account)
+    except ConfigurationError:
+        warehouse = made_warehouse(load_settings()) if account.strip() else None
+        if warehouse is None:
+            raise
+        with warehouse.read() as con:
+            if accounts.find(con, account) is None:
+                raise
 
 
 def documents(done: Sequence[Erased]) -> list[dict[str, object]]:

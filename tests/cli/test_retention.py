@@ -158,12 +158,11 @@ def test_an_account_that_was_linked_under_an_odd_id_can_be_erased_and_a_blank_on
     assert {each["account_id"] for each in listed} == {"an/odd one ", "acc-2"}
 
 
-def test_the_doctor_tells_of_an_erasure_that_was_killed_before_its_deletion(nowhere: Place) -> None:
-    nowhere.done("accounts", "link", "acc-1", "--organization", "org-1")
-    request = Request("e", Scope(account_id="acc-1"), datetime.now(UTC), erasure_key(nowhere.home))
-    keep_pending(nowhere.home, request)
-    told = {each["what"]: each for each in nowhere("doctor", "--json").document}["data files"]
+def test_the_doctor_tells_of_an_erasure_that_was_killed_before_its_deletion(town: Town) -> None:
+    request = Request("e", Scope(account_id="acc-of-nobody"), datetime.now(UTC), erasure_key(town.home))
+    keep_pending(town.home, request)
+    told = {each["what"]: each for each in town("doctor", "--json").document}["data files"]
     assert (told["ok"], told["told"]) == (False, "1 erasures are not finished: kobosift purge goes on with them.")
-    nowhere.done("purge")
-    told = {each["what"]: each for each in nowhere("doctor", "--json").document}["data files"]
+    town.done("purge")
+    told = {each["what"]: each for each in town("doctor", "--json").document}["data files"]
     assert told["ok"]
