@@ -80,6 +80,14 @@ def shown(example: Mapping[str, Any], status: int = 200, *, upstreams: bool = Fa
     return {status: {"description": HTTPStatus(status).phrase, "content": content}}
 
 
+def either(example: Mapping[str, Any], other: Mapping[str, Any]) -> Responses:
+    """Show an answer that is of one of two kinds, as `shown` does each."""
+    answers, second = shown(example), shown(other)
+    content = answers[200]["content"]["application/json"]
+    content["schema"] = {"anyOf": [content["schema"], second[200]["content"]["application/json"]["schema"]]}
+    return answers
+
+
 _KINDS = ((bool, "boolean"), (int, "number"), (float, "number"), (str, "string"))
 
 

@@ -13,7 +13,7 @@ from gateway.guard import ANALYST, APPROVER, VIEWER, WITHOUT_NUL, Caller, Inside
 from gateway.house import House
 from gateway.lists import Paged
 from gateway.problems import Problem, not_found
-from gateway.routes.examples import shown
+from gateway.routes.examples import either, shown
 from resources import drafting
 from resources.drafting import Actor
 from resources.signing import picture, service_id
@@ -41,6 +41,17 @@ _ROW = {
     "contested": False,
 }
 _ONE = {**_ROW, "document": {"issue_date": "2026-03-02"}, "signature": None, "payments": [], "log": []}
+_IMPORTED = {
+    "id": "inv_50eceb4e87d53976",
+    "origin": "imported",
+    "invoice_id": "inv_50eceb4e87d53976",
+    "number": "INV-123",
+    "customer_name": "Invented Stores Ltd",
+    "currency": "NGN",
+    "total_amount": 10750000,
+    "issue_date": "2026-03-02",
+    "status": "open",
+}
 _PATCH = {
     "requestBody": {
         "required": True,
@@ -71,7 +82,7 @@ async def list_invoices(
     return paging.listing(rows, total)
 
 
-@router.get("/{id}", responses=shown(_ONE))
+@router.get("/{id}", responses=either(_ONE, _IMPORTED))
 @needs(VIEWER)
 async def one(id: InvoiceId, house: Inside, caller: Caller) -> dict[str, Any]:  # noqa: A002 - the name in the address
     """Give a draft with its document, what is missing, its signature and every step; or an imported invoice."""

@@ -28,6 +28,11 @@ def test_json_and_csv_come_in_and_are_listed_as_the_tenants_own(town: Town) -> N
     assert town.ask("GET", "/si/invoices", of="globex").json()["data"] == []
     one = town.ask("GET", f"/si/invoices/{listed[0]['id']}", "viewer").json()
     assert one["origin"] == "imported"
+    described = town.http.get(f"{town.url}/openapi.json").json()["paths"]["/si/invoices/{id}"]["get"]["responses"][
+        "200"
+    ]
+    kinds = described["content"]["application/json"]["schema"]["anyOf"]
+    assert [set(kind["required"]) <= one.keys() for kind in kinds] == [False, True]
     problem(town.ask("POST", f"/si/invoices/{listed[0]['id']}/confirm"), 409)
     problem(town.ask("GET", f"/si/invoices/{listed[0]['id']}", of="globex"), 404)
 
