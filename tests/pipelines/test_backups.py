@@ -18,8 +18,8 @@ from resources.erasure_home import one_at_a_time
 from resources.errors import WarehouseError
 from resources.settings import Settings
 from resources.warehouse import accounts, compaction, erasures
-from tests.pipelines.test_retention import DAYS, GOING, NOW, ROWS, Home, fill, home_in, row, unsigned_canaries
-from tests.resources.warehouse.homes import Process, warehouse_in
+from tests.pipelines.test_retention import DAYS, GOING, NOW, ROWS, Home, filled_in, home_in, row, unsigned_canaries
+from tests.resources.warehouse.homes import Process
 
 LINES = f"SELECT count(*) FROM transactions WHERE account_id = '{GOING}'"  # noqa: S608 - ours
 UNPROVED = "SELECT count(*) FROM erasures WHERE proved IS DISTINCT FROM TRUE"
@@ -28,12 +28,7 @@ LATER = NOW + timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("filled") / "home"
-    warehouse_in(folder).close()
-    made = home_in(folder)
-    fill(made)
-    made.warehouse.close()
-    return folder.rename(folder.with_name("template"))
+    return filled_in(tmp_path_factory.mktemp("filled") / "home")
 
 
 @pytest.fixture

@@ -148,15 +148,18 @@ def home_in(folder: Path) -> Home:
     return Home(folder, unopened(folder), Settings(kobosift_home=folder, mono_data_retention_days=30))
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled_in(folder: Path) -> Path:
     """A home filled once, to be copied; it is moved, so that copies do not find its files where they were made."""
-    folder = tmp_path_factory.mktemp("filled") / "home"
     warehouse_in(folder).close()
     made = home_in(folder)
     fill(made)
     made.warehouse.close()
     return folder.rename(folder.with_name("template"))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return filled_in(tmp_path_factory.mktemp("filled") / "home")
 
 
 @pytest.fixture
