@@ -10,7 +10,7 @@ import typer
 
 from cli.options import End, Json, ReportFile, Start, days, moment
 from cli.output import emit, say, table, warn
-from cli.tuning import about, share
+from cli.tuning import about
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -194,22 +194,24 @@ def _print_settlements(found: Replay) -> None:
 
 
 def _print_metrics(metrics: dict[str, Any]) -> None:
+    from rules.metrics import worded
+
     for sentence in metrics["cannot_know"]:
         say(sentence)
     before, after = metrics["before"], metrics["after"]
     if before["precision"] is None and after["precision"] is None:
         return
     rows = [
-        [name, share(before[name], before[f"{name}_interval"]), share(after[name], after[f"{name}_interval"])]
+        [name, worded(before[name], before[f"{name}_interval"]), worded(after[name], after[f"{name}_interval"])]
         for name in ("precision", "recall", "f1")
     ]
     naira = [
-        [f"{name} by naira", share(before["naira"][name]), share(after["naira"][name])]
+        [f"{name} by naira", worded(before["naira"][name]), worded(after["naira"][name])]
         for name in ("precision", "recall", "f1")
     ]
     estimated = metrics["estimated"]
     whole = [
-        [f"{name} of all lines, estimated", share(estimated["before"][name]), share(estimated["after"][name])]
+        [f"{name} of all lines, estimated", worded(estimated["before"][name]), worded(estimated["after"][name])]
         for name in ("precision", "recall")
     ]
     say(table([f"of {before['labels']:,} labels", "before", "after"], [*rows, *naira, *whole]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -127,28 +127,22 @@ def _print_best(finest: list[dict[str, object]], names: list[str], where: str | 
         say("At no point is a line eligible, so none can be called the best.")
 
 
-def _points_table(points: list[dict[str, object]], names: list[str], *, intervals: bool = False) -> str:
+def _points_table(points: list[dict[str, Any]], names: list[str], *, intervals: bool = False) -> str:
+    from rules.metrics import worded
     from rules.money import major_units
     from rules.sweep import flat
 
-    def cell(name: str, point: dict[str, object]) -> object:
+    def cell(name: str, point: dict[str, Any]) -> object:
         value = flat(point)[name]
         if value is None:
             return "unknown"
         if name.startswith("naira"):
             return f"{Decimal(major_units(int(str(value)))):,}"
         if isinstance(value, float):
-            return share(value, point.get(f"{name}_interval") if intervals else None)
+            return worded(value, point.get(f"{name}_interval") if intervals else None)
         return f"{value:,}" if isinstance(value, int) else value
 
     columns = [*names, *_SWEPT]
     rows = [[cell(name, point) for name in columns] for point in points]
     headers = [name.replace("_", " ") if name in _SWEPT else name for name in columns]
     return table(headers, rows, right=headers)
-
-
-def share(value: float | None, interval: object = None) -> str:
-    """A share in per cent, with its interval where one is given."""
-    if value is None:
-        return "unknown"
-    return f"{value:.2%}" + (f" ({interval[0]:.2%} to {interval[1]:.2%})" if isinstance(interval, tuple) else "")

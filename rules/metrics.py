@@ -198,3 +198,10 @@ def margin_of_error(strata: Mapping[str, tuple[int, int]]) -> float | None:
 def lines_for_margin(margin: float) -> int:
     """How many lines give a margin of error at worst, drawn at random from very many."""
     return ceil(_Z * _Z * 0.25 / (margin * margin))
+
+
+def worded(value: float | None, interval: Interval | None = None) -> str:
+    """A share in per cent, with its interval where one is given."""
+    if value is None:
+        return "unknown"
+    return f"{value:.2%}" + (f" ({interval[0]:.2%} to {interval[1]:.2%})" if interval else "")

@@ -9,6 +9,7 @@ from typing import Any
 
 from rules.charts import Curve, bars, curves, shades
 from rules.knobs import Knob
+from rules.metrics import worded
 from rules.money import major_units, money
 from rules.replay import Summary
 from rules.resettling import Resettled
@@ -143,22 +144,16 @@ def _before_and_after(metrics: dict[str, Any]) -> Iterable[list[str]]:
     sides = (metrics["before"], metrics["after"])
     yield ["labelled lines", *(f"{side['labels']:,}" for side in sides)]
     for name in _FIGURES:
-        yield [name, *(_share(side[name], side[f"{name}_interval"]) for side in sides)]
+        yield [name, *(worded(side[name], side[f"{name}_interval"]) for side in sides)]
     for name in _FIGURES:
-        yield [f"{name} by naira", *(_share(side["naira"][name]) for side in sides)]
+        yield [f"{name} by naira", *(worded(side["naira"][name]) for side in sides)]
     if estimated := metrics["estimated"]:
         for name in ("precision", "recall"):
-            told = (_share(estimated[side][name]) for side in ("before", "after"))
+            told = (worded(estimated[side][name]) for side in ("before", "after"))
             yield [f"{name} of all lines, estimated", *told]
     for name in ("wrongly_drafted", "missed"):
         sums = (side["naira"][name] for side in sides)
         yield [f"naira {name.replace('_', ' ')}", *("unknown" if each is None else money(each, "NGN") for each in sums)]
-
-
-def _share(value: float | None, interval: tuple[float, float] | None = None) -> str:
-    if value is None:
-        return "unknown"
-    return f"{value:.2%}" + (f" ({interval[0]:.2%} to {interval[1]:.2%})" if interval else "")
 
 
 def _drafts(found: Summary) -> str:
@@ -224,7 +219,7 @@ def _cell(name: str, value: object, point: Mapping[str, Any]) -> str:
         whole, decimals = major_units(int(str(value))).split(".")
         return f"{int(whole):,}.{decimals}"
     if isinstance(value, float):
-        return _share(value, point.get(f"{name}_interval"))
+        return worded(value, point.get(f"{name}_interval"))
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
