@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -88,7 +89,7 @@ def _check(account: str) -> None:
         warehouse = made_warehouse(load_settings()) if account.strip() else None
         if warehouse is None:
             raise
-        with warehouse.read() as con:
+        with closing(warehouse), warehouse.read() as con:
             if accounts.find(con, account) is None:
                 raise
 

@@ -16,10 +16,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-
 FEW, MANY = 3, 16
 SLOW_SECONDS = 0.0015
-"""What takes longer waits for the disk."""
+"""Where even the quickest of the last pieces took longer, it is the disk that is waited for."""
 
 
 class Landers:
@@ -55,7 +54,8 @@ class Landers:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._closed and self._waiting and self._busy < (MANY if min(list(self._took)) > SLOW_SECONDS else FEW):
+        most = MANY if min(list(self._took)) > SLOW_SECONDS else FEW  # of a copy: threads add to it
+        if not self._closed and self._waiting and self._busy < most:
             self._pool.submit(self._work, loop)
             self._busy += 1
 
