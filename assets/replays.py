@@ -48,6 +48,7 @@ from rules.replay import (
     summary,
 )
 from rules.resettling import Resettled
+from rules.side_by_side import in_pieces
 from rules.signals import signals
 
 T = TypeVar("T")
@@ -139,8 +140,11 @@ class Basis:
             yield self._read(self._meant(lines), policy)
 
     def _read(self, lines: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
-        found = signals(lines, policy=policy, lists=self._in_force, invoices=self.invoices, now=self.now)
-        return lifted(found, self.overrules)
+        def seen(piece: pl.LazyFrame) -> pl.LazyFrame:
+            found = signals(piece, policy=policy, lists=self._in_force, invoices=self.invoices, now=self.now)
+            return found.select(pl.exclude("^_.*$"))
+
+        return lifted(in_pieces(lines.collect(), seen).lazy(), self.overrules)
 
     def _partly_read(self, lines: pl.LazyFrame, texts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
         """Lines as they were seen, but for those whose texts are there to be read again."""

@@ -49,15 +49,14 @@ class Asked:
 
     def decide(self, lines: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         """What a policy says of lines, the columns of `contracts.DECISIONS`."""
-        found = decide_lifted(
-            lines.lazy(),
+        return decide_lifted(
+            lines,
             policy=policy,
             entries=self.entries,
             invoices=self.invoices,
             overrules=self.overrules,
             now=self.now,
         )
-        return found.collect(engine="streaming")
 
 
 def note_disagreements(

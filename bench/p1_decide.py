@@ -86,15 +86,18 @@ ALIKE = ("detail", "score", "counterparty", "reference", "deny_entry", "allow_en
 
 def ours(table: Path, entries: Path, out: Path | None = None) -> int:
     """The rules as they are, in batches of lines."""
-    from rules.eligibility import decide
+    from rules.overrules import OVERRULES, decide_lifted
 
     no_invoices = pl.DataFrame(schema=dict.fromkeys(("organization_id", "environment", "number"), pl.String))
-    beside = {"policy": data.policy(), "entries": pl.read_parquet(entries), "invoices": no_invoices, "now": data.NOW}
-    lines = pl.scan_parquet(table)
-    if out is not None:
-        return _handed_over(decide(lines, **beside), out)
-    starts = range(0, lines.select(pl.len()).collect().item(), _BATCH)
-    return sum(_handed_over(decide(lines.slice(start, _BATCH), **beside), None) for start in starts)
+    beside = {"entries": pl.read_parquet(entries), "invoices": no_invoices, "overrules": OVERRULES.to_frame()}
+    lines, policy = pl.scan_parquet(table), data.policy()
+    decided = 0
+    for start in range(0, lines.select(pl.len()).collect().item(), _BATCH):
+        batch = decide_lifted(lines.slice(start, _BATCH).collect(), policy=policy, now=data.NOW, **beside)
+        decided += len(batch)
+        if out is not None:
+            batch.write_parquet(out)
+    return decided
 
 
 def _handed_over(frame: pl.LazyFrame, out: Path | None) -> int:

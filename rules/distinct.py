@@ -30,14 +30,16 @@ def per_distinct(
     outputs = dtypes.names()
 
     def look_up(batch: pl.Series) -> pl.Series:
-        lines = pl.DataFrame({name: batch})
-        known = lines.lazy().unique().drop_nulls()
+        lines = batch.alias(name).to_frame()
+        known = lines[name].unique().drop_nulls().to_frame().lazy()
+        places = known.with_row_index("place")
+        found = known
         for step in steps:
-            known = known.with_columns(**step)
-        found = lines.join(
-            known.select(name, *outputs).collect(engine="in-memory"), on=name, how="left", maintain_order="left"
+            found = found.with_columns(**step)
+        told = found.select(pl.struct(outputs).alias("found")).collect(engine="in-memory")["found"]
+        return told.gather(
+            lines.lazy().join(places, on=name, how="left", maintain_order="left").collect(engine="in-memory")["place"]
         )
-        return found.select(pl.struct(outputs).alias("found")).to_series()
 
     return values.map_batches(look_up, return_dtype=pl.Struct(dtypes), is_elementwise=True)
 
@@ -70,3 +72,16 @@ def only_where(
 
     named = [condition.fill_null(value=False).alias("_holds"), *(column.alias(name) for name, column in inputs.items())]
     return pl.struct(named).map_batches(look_closer, return_dtype=pl.Struct(dtypes), is_elementwise=True)
+
+
+def put_back(values: pl.Series, rows: pl.Series, height: int) -> pl.Series:
+    """The values of some rows among all of them, null in the others.
+
+    Args:
+        values: what was found, in any order.
+        rows: for each value its row, counted from 0.
+        height: how many rows there are.
+
+    """
+    places = pl.repeat(None, height, dtype=pl.UInt32, eager=True)
+    return values.gather(places.scatter(rows, pl.arange(len(values), dtype=pl.UInt32, eager=True)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import combinations
 
 import polars as pl
@@ -160,13 +160,21 @@ _LIFTERS = (
 
 def _nearest_miss(points: PointsTable) -> pl.Expr:
     """For a rejection the smallest set of signals that would have made it eligible, as bits; else null."""
-    known: dict[int, int | None] = {}
+    known = _known_misses(points)
 
     def look_up(values: pl.Series) -> pl.Series:
-        known.update(nearest_misses([value for value in values if value not in known], points))
+        if unknown := [value for value in values if value not in known]:
+            known.update(nearest_misses(unknown, points))
         return pl.Series([known[value] for value in values], dtype=pl.UInt32)
 
     return pl.col("signals").map_batches(look_up, return_dtype=pl.UInt32, is_elementwise=True)
+
+
+@lru_cache(maxsize=8)
+def _known_misses(points: PointsTable) -> dict[int, int | None]:
+    """The nearest misses that were looked up before, by signals: batches show the same few hundred combinations."""
+    del points
+    return {}
 
 
 def nearest_misses(shown: Sequence[int], points: PointsTable) -> dict[int, int | None]:

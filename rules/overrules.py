@@ -11,10 +11,11 @@ from datetime import datetime
 
 import polars as pl
 
-from rules.contracts import DECISIONS
+from rules.contracts import DECISIONS, TRANSACTIONS
 from rules.eligibility import held, judged
 from rules.lists import Lists
 from rules.policy import Policy
+from rules.side_by_side import in_pieces
 from rules.signals import Signal, signals
 
 OVERRULES = pl.Schema({"account_id": pl.String(), "transaction_id": pl.String(), "overrule_id": pl.String()})
@@ -39,15 +40,19 @@ def lifted(shown: pl.LazyFrame, overrules: pl.DataFrame) -> pl.LazyFrame:
 
 
 def decide_lifted(
-    transactions: pl.LazyFrame,
+    transactions: pl.DataFrame,
     *,
     policy: Policy,
     entries: pl.DataFrame,
     invoices: pl.DataFrame,
     overrules: pl.DataFrame,
     now: datetime,
-) -> pl.LazyFrame:
-    """Decide every transaction as `eligibility.decide` does, what people overruled lifted."""
+) -> pl.DataFrame:
+    """Decide every transaction as `eligibility.decide` does, what people overruled lifted, on all cores."""
     lists = Lists.in_force(entries, now)
-    shown = signals(transactions, policy=policy, lists=lists, invoices=invoices, now=now)
-    return judged(lifted(shown, overrules), policy).select(list(DECISIONS.columns))
+
+    def decided(lines: pl.LazyFrame) -> pl.LazyFrame:
+        shown = signals(lines, policy=policy, lists=lists, invoices=invoices, now=now)
+        return judged(lifted(shown, overrules), policy).select(list(DECISIONS.columns))
+
+    return in_pieces(transactions.select(list(TRANSACTIONS.columns)), decided)

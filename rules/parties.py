@@ -16,7 +16,7 @@ _SELF = pl.Schema({"_self": pl.Boolean()})
 
 
 def with_names(lines: pl.LazyFrame, *, company: TermList) -> pl.LazyFrame:
-    """Add `company_term`, `company_at` and `_self`.
+    """Add `company_term`, `company_at` and `_self`; and `_start`, which `may_be_named` asks for.
 
     Company terms are looked for in the counterparty, or in the whole narration where the counterparty is unknown.
     """
@@ -29,19 +29,27 @@ def with_names(lines: pl.LazyFrame, *, company: TermList) -> pl.LazyFrame:
         _COMPANY,
     )
     likely = may_be_named(holder.str.to_lowercase(), name)
-    own = only_where(likely, {"name": name, "holder": holder}, _same_words, _SELF)
-    parties = lines.with_columns(_party=pl.coalesce("counterparty", "_narration"))
-    return parties.with_columns(_found=found, _own=own).unnest("_found", "_own")
+    own = only_where(likely, {"name": name, "holder": holder}, _with_self, _SELF)
+    start = pl.when(name.str.contains("(?i)^[a-z]{3}")).then(name.str.head(3).str.to_lowercase())
+    return (
+        lines.with_columns(_party=pl.coalesce("counterparty", "_narration"), _start=start)
+        .with_columns(_found=found, _own=own)
+        .unnest("_found", "_own")
+    )
 
 
 def may_be_named(text: pl.Expr, name: pl.Expr) -> pl.Expr:
-    """Whether a text in lower case may hold a name's first word: a look at its first letters, where these are plain."""
-    start = pl.when(name.str.contains("(?i)^[a-z]{3}")).then(name.str.head(3).str.to_lowercase())
-    return text.str.contains(start, literal=True).fill_null(name.is_not_null())
+    """Whether a text in lower case may hold a name's first word: a look at its first letters, where these are plain.
+
+    The name's first letters are taken from the column `_start`, where that is not null.
+    """
+    return text.str.contains(pl.col("_start"), literal=True).fill_null(name.is_not_null())
 
 
-def _same_words(names: pl.LazyFrame) -> pl.LazyFrame:
-    """Whether the name and the holder are the same set of two or more words."""
+def _with_self(names: pl.LazyFrame) -> pl.LazyFrame:
+    """Add `_self`: whether the name and the holder are the same set of two or more words; once for each pair."""
+    pairs = names.select("name", "holder").unique()
     words, others = (word_form(pl.col(name)).str.strip_chars(" ").str.split("  ") for name in ("name", "holder"))
     same = words.list.set_symmetric_difference(others).list.len() == 0
-    return names.with_columns(_self=same & (words.list.n_unique() > 1))
+    known = pairs.with_columns(_self=same & (words.list.n_unique() > 1))
+    return names.join(known, on=["name", "holder"], how="left", maintain_order="left")

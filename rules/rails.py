@@ -13,12 +13,14 @@ from itertools import groupby
 
 import polars as pl
 
+from rules.distinct import put_back
+
 # Where a name ends that only a blank parts from the remark: at a word with a digit in it, or at a word of purpose.
 _PURPOSE = (
     "REFUND|REFUNDS|REVERSAL|PAYMENT|PAYMENTS|PYMT|PMT|INV|INVOICE|INVOICES|FOR|BEING|SETTLEMENT|PART|BALANCE|CONTRACT"
     "|SUBSCRIPTION|PURCHASE|SUPPLY|RE"
 )
-_NAME_TO_END = rf"(?P<name>\S.*?)(?:\s+(?P<after>(?:\S*\d\S*|(?:{_PURPOSE})\b).*))?\s*$"
+_REMARK = rf"(?is)\s(?:\S*\d\S*|(?:{_PURPOSE})\b).*$"
 _TRF = ("trf frm ", "trf from ", "web: trf frm ", "web: trf from ")
 
 
@@ -33,6 +35,8 @@ class Rail:
     """Between slashes: the number of the field, from 0, that is the name; all after it is remark."""
     pattern: str | None = None
     """Over the narration, ignoring case; groups `name`, and `before` or `after` it or both."""
+    runs_on: bool = False
+    """Whether only a blank parts the name from the remark: the pattern takes both for the name."""
 
 
 RAILS = (
@@ -44,14 +48,15 @@ RAILS = (
     Rail("nip_from", ("nip frm ",), pattern=r"^NIP FRM (?P<name>[^-]*)(?:-(?P<after>.*))?$"),
     Rail("transfer_to", _TRF, pattern=r"TRF FRO?M (?P<name>[^/]*?) TO (?P<after>.*)$"),
     Rail("transfer", _TRF, pattern=r"TRF FRO?M (?P<name>[^/]*)/(?P<after>.*)$"),
-    Rail("transfer_bare", _TRF, pattern=rf"TRF FRO?M {_NAME_TO_END}"),
+    Rail("transfer_bare", _TRF, pattern=r"TRF FRO?M (?P<name>\S.*)$", runs_on=True),
     Rail("gaps", ("via gaps ",), pattern=r"^VIA GAPS (?P<before>.*) FROM (?P<name>.*)$"),
     Rail(
         "between_customers",
         ("transfer between customers ",),
-        pattern=rf"^TRANSFER BETWEEN CUSTOMERS(?P<before>.*?) FROM {_NAME_TO_END}",
+        pattern=r"^TRANSFER BETWEEN CUSTOMERS(?P<before>.*?) FROM (?P<name>\S.*)$",
+        runs_on=True,
     ),
-    Rail("outward", ("outward transfer to ",), pattern=rf" - {_NAME_TO_END}"),
+    Rail("outward", ("outward transfer to ",), pattern=r" - (?P<name>\S.*)$", runs_on=True),
     Rail("instant_outward", ("nibss instant payment outward ",), pattern=r"OUTWARD \d+\s+(?P<name>\S.*)$"),
     Rail("glued", ("nxg :trf", "nxg:trf"), pattern=r"^NXG ?:TRF(?P<before>.*)FRM(?P<name>.*)$"),
     Rail("cash_by", ("csh deposit by:",), pattern=r"BY:(?P<name>[^|]*)(?:\|(?P<after>.*))?$"),
@@ -64,10 +69,15 @@ _RAILS_OF = dict(enumerate(_KINDS.values()))
 """Rails that begin alike are of one kind, by its number; only rails of its kind are tried on a narration."""
 _KIND_OF = {start: kind for kind, starts in enumerate(_KINDS) for start in starts}
 _BEGINNING = "(?i)^(?:" + "|".join(re.escape(start) for start in _KIND_OF) + ")"
-_NONE = pl.lit(None, dtype=pl.String)
+ANOTHER = "1"
+"""Stands between what is said before the name and after it; free, since every number that is said is made `0`."""
 
-PARSED = pl.Schema({"rail": pl.String(), "name": pl.String(), "before": pl.String(), "after": pl.String()})
-"""What the grammar reads of a narration; every field is null where no rail fits."""
+PARSED = pl.Schema({"rail": pl.String(), "name": pl.String(), "said": pl.String()})
+"""What the grammar reads of a narration.
+
+`rail` and `name` are null where no rail fits. `said` is all that is said besides the name and the rail's fixed words,
+with every number the same: numbers are no words, and make texts differ.
+"""
 
 
 def with_parsed(lines: pl.LazyFrame, narration: str) -> pl.LazyFrame:
@@ -96,12 +106,14 @@ def _parsed(narrations: pl.Series) -> pl.Series:
                 fields, left = fields.filter(fits), left.filter(~fits)
             read.append(fields)
         read.append(_unread(left))
-    return pl.concat(read).sort("row").select(pl.struct(PARSED.names()).alias("parsed")).to_series()
+    told = pl.concat(read)
+    return put_back(told.select(pl.struct(PARSED.names()).alias("parsed")).to_series(), told["row"], len(told))
 
 
 def _unread(lines: pl.DataFrame) -> pl.DataFrame:
-    """Narrations that no rail fits."""
-    return lines.select("row", *(pl.lit(None, dtype=pl.String).alias(field) for field in PARSED))
+    """Narrations that no rail fits: nobody is named, and all is said."""
+    nothing = pl.lit(None, dtype=pl.String)
+    return lines.select("row", rail=nothing, name=nothing, said=_numberless(pl.col("text")))
 
 
 def _read(lines: pl.DataFrame, rail: Rail) -> pl.DataFrame:
@@ -113,4 +125,20 @@ def _read(lines: pl.DataFrame, rail: Rail) -> pl.DataFrame:
         number = rail.field or 0
         found = pl.col("text").str.splitn("/", number + 2).struct
         fields = {"name": found.field(f"field_{number}"), "after": found.field(f"field_{number + 1}")}
-    return lines.select("row", rail=pl.lit(rail.name), **{"name": _NONE, "before": _NONE, "after": _NONE, **fields})
+    read = lines.lazy().select("row", rail=pl.lit(rail.name), **{"after": pl.lit(""), **fields})
+    if rail.runs_on:
+        read = read.pipe(_parted)
+    parts = [_numberless(pl.col(part)) for part in ("before", "after") if part in fields or part == "after"]
+    said = pl.concat_str(parts, separator=ANOTHER, ignore_nulls=True)
+    return read.select("row", "rail", "name", said=said).collect(engine="in-memory")
+
+
+def _parted(read: pl.LazyFrame) -> pl.LazyFrame:
+    """What was read as the name, parted from the remark after it; one search without groups, which are slow."""
+    remark = pl.col("name").str.extract(_REMARK, 0)
+    name = pl.coalesce(pl.col("name").str.strip_suffix(pl.col("after")), "name").str.strip_chars_end()
+    return read.with_columns(after=remark).with_columns(name=name, after=pl.col("after").str.slice(1))
+
+
+def _numberless(text: pl.Expr) -> pl.Expr:
+    return text.str.replace_all("[0-9]+", "0").fill_null("")

@@ -11,6 +11,7 @@ import re
 
 import polars as pl
 
+from rules.distinct import put_back
 from rules.text import letters_and_digits, normalised
 
 SEPARATORS = r"[\s/|,;:()]+"
@@ -41,9 +42,10 @@ def first_matching_token(narrations: pl.Expr, pattern: str) -> pl.Expr:
             around=text.str.extract(f"{_NO_SEPARATOR}(?:{loose}){_NO_SEPARATOR}", 0)
         )
         is_token = (around != "") & around.str.contains(pattern) & ~around.str.contains(SEPARATORS)
-        others = likely.filter(~is_token).with_columns(around=_first_of_all_tokens(text, pattern))
-        found = pl.concat([likely.filter(is_token), others]).select("row", "around")
-        return lines.join(found, on="row", how="left", maintain_order="left")["around"]
+        tokens = likely.select(is_token).to_series()
+        others = likely.filter(~tokens).with_columns(around=_first_of_all_tokens(text, pattern))
+        found = pl.concat([likely.filter(tokens), others])
+        return put_back(found["around"], found["row"], len(lines))
 
     return narrations.map_batches(find, return_dtype=pl.String, is_elementwise=True)
 

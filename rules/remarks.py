@@ -10,13 +10,13 @@ import polars as pl
 
 from rules.parties import may_be_named
 from rules.policy import Policy
+from rules.rails import ANOTHER
 from rules.text import BREAK, NOT_LETTERS, normalised, word_form
 
 KINDS = ("business", "personal", "refund", "reversal")
 """The kinds of terms that are looked for in the remark."""
 
 _FINDS = pl.Schema({f"{kind}_{told}": pl.String() for kind in KINDS for told in ("term", "at")})
-_ANOTHER = "1"  # between what a rail says before the name and after it; in a text without numbers it is free
 
 
 def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
@@ -26,19 +26,21 @@ def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
     finds = pl.struct([found.alias(name) for find in kinds for name, found in find.items()])
 
     def found(batch: pl.Series) -> pl.Series:
-        lines = batch.struct.unnest().lazy()
-        known = (
-            lines.select("said").unique().with_columns(remark=form).with_row_index("place").collect(engine="in-memory")
-        )
-        placed = lines.join(known.lazy(), on="said", how="left", maintain_order="left")
-        told = placed.with_columns(differs=_may_differ()).collect(engine="in-memory")
-        anew = told.lazy().filter("differs").select(remark=_remark())
-        remarks = pl.concat([known.lazy().select("remark"), anew])
-        own_place = len(known) + pl.col("differs").cum_sum() - 1
-        place = told.select(pl.when("differs").then(own_place).otherwise("place")).to_series()
-        return remarks.select(found=finds).collect(engine="in-memory").to_series().gather(place)
+        lines = batch.struct.unnest()
+        texts = lines["said"].unique().to_frame()
+        known = texts.lazy().select(remark=form).collect(engine="in-memory")
+        placed = lines.lazy().join(texts.lazy().with_row_index("place"), on="said", how="left", maintain_order="left")
+        place = placed.select("place").collect(engine="in-memory").to_series()
+        said = lines.with_columns(remark=known["remark"].gather(place))
+        differs = said.select(_may_differ()).to_series()
+        anew = said.lazy().filter(differs).select(remark=_remark()).collect(engine="in-memory")
+        finds_of = pl.concat([known, anew]).lazy().select(found=finds).collect(engine="in-memory").to_series()
+        own_place = (len(known) + differs.cast(place.dtype).cum_sum() - 1).cast(place.dtype)
+        return finds_of.gather(own_place.zip_with(differs, place))
 
-    inputs = pl.struct("description", "tags", _said().alias("said"), pl.col("counterparty").alias("name"))
+    inputs = pl.struct(
+        "description", "tags", "_start", pl.col("_said").alias("said"), pl.col("counterparty").alias("name")
+    )
     finding = inputs.map_batches(found, return_dtype=pl.Struct(_FINDS), is_elementwise=True)
     return lines.with_columns(_found=finding).unnest("_found")
 
@@ -49,18 +51,11 @@ def _may_differ() -> pl.Expr:
     return more | may_be_named(pl.col("remark"), pl.col("name")).fill_null(value=False)
 
 
-def _said() -> pl.Expr:
-    """What is said besides the rail's fixed words, all numbers the same: they are no words, and make texts differ."""
-    said = pl.when(pl.col("rail").is_null()).then(pl.col("_narration")).otherwise(pl.col("_after").fill_null(""))
-    before, after = (text.str.replace_all("[0-9]+", "0") for text in (pl.col("_before"), said))
-    return pl.when(before.is_null()).then(after).otherwise(pl.concat_str([before, after], separator=_ANOTHER))
-
-
 def _word_form_of_said() -> pl.Expr:
     """The word form of what is said, a break between its parts."""
-    words = pl.col("said").str.to_lowercase().str.replace_all(NOT_LETTERS.replace("]", f"{_ANOTHER}]"), "  ")
-    broken = words.str.replace_all(f" *{_ANOTHER} *", f" {BREAK} ")
-    return pl.concat_str([pl.lit(" "), broken.str.strip_chars(" "), pl.lit(" ")])
+    words = pl.col("said").str.to_lowercase().str.replace_all(NOT_LETTERS.replace("]", f"{ANOTHER}]"), "  ")
+    broken = words.str.replace_all(f" *{ANOTHER} *", f" {BREAK} ")
+    return pl.concat_str([pl.lit(" "), broken.str.strip_chars(f" {BREAK}"), pl.lit(" ")])
 
 
 def _remark() -> pl.Expr:
@@ -68,6 +63,11 @@ def _remark() -> pl.Expr:
     name = word_form(pl.col("name"))
     parts = pl.col("remark").str.split(pl.when(name.str.len_bytes() > len("  ")).then(name))
     said = pl.coalesce(parts.list.join(BREAK), "remark")
-    tags = pl.col("tags").list.eval(word_form(normalised(pl.element()))).list.join(BREAK)
+    tags = pl.col("tags").list.eval(_worded(word_form(normalised(pl.element())))).list.drop_nulls().list.join(BREAK)
     description = word_form(normalised(pl.col("description")))
-    return pl.concat_str([said, description, tags], separator=BREAK, ignore_nulls=True)
+    return pl.concat_str([_worded(said), _worded(description), tags], separator=BREAK, ignore_nulls=True)
+
+
+def _worded(form: pl.Expr) -> pl.Expr:
+    """A word form that holds a word, else null: the blanks before a find tell which word it is, so none may be over."""
+    return pl.when(form.str.strip_chars(f" {BREAK}") != "").then(form)

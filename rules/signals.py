@@ -13,6 +13,7 @@ from enum import IntEnum
 import polars as pl
 
 from rules import rails
+from rules.distinct import only_where
 from rules.lists import Lists
 from rules.money import NO_CURRENCY
 from rules.parties import with_names
@@ -101,13 +102,25 @@ def _with_parties(lines: pl.LazyFrame) -> pl.LazyFrame:
         lines.with_columns(
             pl.col("currency").fill_null(pl.col("account_currency")),
             _narration=pl.col("narration").fill_null("").str.strip_chars(),
-            _explicit=_not_blank(normalised(pl.col("counterparty"))),
-            _explicit_reference=_not_blank(normalised(pl.col("reference"))),
+            _explicit=_given(pl.col("counterparty")),
+            _explicit_reference=_given(pl.col("reference")),
         )
         .with_columns(_narration=normalised(pl.col("_narration")))
         .pipe(rails.with_parsed, "_narration")
         .with_columns(counterparty=pl.coalesce("_explicit", _not_blank(pl.col("_name"))))
     )
+
+
+def _given(text: pl.Expr) -> pl.Expr:
+    """What stands in a column that few lines have, normalised; null where that is blank."""
+    given = _not_blank(normalised(pl.col("text")))
+    few = only_where(
+        text.is_not_null(),
+        {"text": text},
+        lambda lines: lines.with_columns(given=given),
+        pl.Schema({"given": pl.String()}),
+    )
+    return few.struct.field("given")
 
 
 def _not_blank(text: pl.Expr) -> pl.Expr:

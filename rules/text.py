@@ -17,7 +17,7 @@ import polars as pl
 from rules.errors import RulesError
 
 NOT_LETTERS = r"[^\p{L}\p{M}]+"
-_GROWS = "\u0130"  # a capital that no pattern takes for the two characters it becomes in lower case
+GROWS = "\u0130"  # a capital that no pattern takes for the two characters it becomes in lower case
 BREAK = "\n"  # between texts that follow each other: no term reaches across it
 
 
@@ -145,7 +145,7 @@ class TermList:
         """Whether a term may stand in a normalised text: one scan of the text as it is, that misses none."""
         if not self.terms:
             return pl.lit(value=False)
-        return text.str.contains("|".join((f"(?i){_GROWS}", *(term.hint for term in self.terms))))
+        return text.str.contains("|".join((f"(?i){GROWS}", *(term.hint for term in self.terms))))
 
     def find(self, form: pl.Expr, *, kind: str, place: str) -> dict[str, pl.Expr]:
         """Which term stands in a word form, and where: `<kind>_term` and `<kind>_at`."""
@@ -177,5 +177,5 @@ class TermList:
 def place_of(text: pl.Expr, found: pl.Expr, name: str) -> pl.Expr:
     """Where in a word form a find begins, as "<name> word 3", counted from 1; null where nothing was found."""
     before = text.str.splitn(found, 2).struct.field("field_0")
-    with_its_beginning = pl.concat_str([before, pl.lit("x")])  # goes on with a word, or begins the next
-    return pl.format(f"{name} word {{}}", with_its_beginning.str.count_matches(r"[^ \n]+"))
+    # Each word has a blank on each side; a find that begins within a word leaves one of them behind.
+    return pl.format(f"{name} word {{}}", before.str.count_matches(" ", literal=True) // 2 + 1)

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.distinct import only_where, per_distinct
+from rules.distinct import only_where, per_distinct, put_back
 
 OUTPUTS = {"upper": pl.col("text").str.to_uppercase(), "length": pl.col("text").str.len_chars()}
 TYPES = pl.Schema({"upper": pl.String(), "length": pl.UInt32()})
@@ -14,7 +14,7 @@ TYPES = pl.Schema({"upper": pl.String(), "length": pl.UInt32()})
 
 def worked(texts: list[str | None]) -> list[dict[str, object]]:
     lines = pl.DataFrame({"said": texts}, schema={"said": pl.String})
-    return lines.select(out=per_distinct(pl.col("said"), [OUTPUTS], TYPES))["out"].to_list()
+    return lines.select(out=per_distinct(pl.col("said"), [OUTPUTS], TYPES)).unnest("out").to_dicts()
 
 
 def test_every_line_has_what_its_text_gives_in_the_order_of_the_lines() -> None:
@@ -91,3 +91,15 @@ def test_a_condition_that_holds_for_all_or_none_or_of_no_lines() -> None:
     assert upper_where([True, True]) == ["A", "B"]
     assert upper_where([False, None]) == [None, None]
     assert upper_where([]) == []
+
+
+# Put back
+
+
+@given(st.lists(st.none() | st.text(max_size=3), max_size=9), st.randoms())
+def test_what_was_found_in_some_rows_stands_in_them_again_whatever_its_order(texts: list[str | None], order) -> None:  # type: ignore[no-untyped-def]
+    found = [(row, text) for row, text in enumerate(texts) if text is not None]
+    order.shuffle(found)
+    values = pl.Series([text for _, text in found], dtype=pl.String)
+    rows = pl.Series([row for row, _ in found], dtype=pl.UInt32)
+    assert put_back(values, rows, len(texts)).to_list() == texts

@@ -16,10 +16,8 @@ from tests.rules.test_replay import ENTRIES, INVOICES, lines
 
 def lifted(rows: list[Line], *overruled: str) -> list[dict[str, Any]]:
     said = pl.DataFrame([("acc-1", name, f"ovr_{name}") for name in overruled], schema=OVERRULES, orient="row")
-    found = decide_lifted(
-        frame(rows).lazy(), policy=shipped(), entries=ENTRIES, invoices=INVOICES, overrules=said, now=NOW
-    )
-    return found.collect().sort("transaction_id").to_dicts()
+    found = decide_lifted(frame(rows), policy=shipped(), entries=ENTRIES, invoices=INVOICES, overrules=said, now=NOW)
+    return found.sort("transaction_id").to_dicts()
 
 
 def plain(rows: list[Line]) -> list[dict[str, Any]]:

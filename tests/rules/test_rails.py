@@ -1,4 +1,4 @@
-"""The grammar of the rails: name, what stands before it, what stands after it, and narrations of no rail."""
+"""The grammar of the rails: the name, what is said besides it, and narrations of no rail."""
 
 from __future__ import annotations
 
@@ -8,62 +8,62 @@ import pytest
 from rules.rails import RAILS, with_parsed
 from tests.rules.scenarios import decide_one, shown
 
-Read = tuple[str | None, str | None, str | None, str | None]
+Read = tuple[str | None, str | None, str]
 
 
 def parsed(*narrations: str) -> list[Read]:
-    """Rail, name, before and after of each narration."""
+    """Rail, name and what is said of each narration."""
     lines = pl.LazyFrame({"narration": list(narrations)}, schema={"narration": pl.String})
-    read = lines.pipe(with_parsed, "narration").select("rail", "_name", "_before", "_after").collect()
+    read = lines.pipe(with_parsed, "narration").select("rail", "_name", "_said").collect()
     return read.rows()
 
 
 READ: list[tuple[str, Read]] = [
     # Zenith: from a bank, the sender third; a remark keeps its slashes.
-    ("NIP/GTB/KOLATIDE FOODS LTD/INV-7 PAYMENT", ("nip", "KOLATIDE FOODS LTD", None, "INV-7 PAYMENT")),
-    ("NIP/GTB/ADA OBIORADI/USSD/X//Y", ("nip", "ADA OBIORADI", None, "USSD/X//Y")),
-    ("NIP/GTB/ADA OBIORADI/", ("nip", "ADA OBIORADI", None, "")),
-    ("NIP/GTB/ADA OBIORADI", ("nip", "ADA OBIORADI", None, None)),
-    ("nip/gtb/ada obioradi/gift", ("nip", "ada obioradi", None, "gift")),
-    ("FT/UBA/SAHELIA PLC/consultancy", ("nip", "SAHELIA PLC", None, "consultancy")),
-    ("MOB/UTO/SAHELIA PLC/INV-7/4411", ("nip", "SAHELIA PLC", None, "INV-7/4411")),
+    ("NIP/GTB/KOLATIDE FOODS LTD/INV-7 PAYMENT", ("nip", "KOLATIDE FOODS LTD", "INV-0 PAYMENT")),
+    ("NIP/GTB/ADA OBIORADI/USSD/X//Y", ("nip", "ADA OBIORADI", "USSD/X//Y")),
+    ("NIP/GTB/ADA OBIORADI/", ("nip", "ADA OBIORADI", "")),
+    ("NIP/GTB/ADA OBIORADI", ("nip", "ADA OBIORADI", "")),
+    ("nip/gtb/ada obioradi/gift", ("nip", "ada obioradi", "gift")),
+    ("FT/UBA/SAHELIA PLC/consultancy", ("nip", "SAHELIA PLC", "consultancy")),
+    ("MOB/UTO/SAHELIA PLC/INV-7/4411", ("nip", "SAHELIA PLC", "INV-0/0")),
     # Zenith outgoing, although it says CR: the receiver second, or third after MOB.
-    ("NIP CR/ADA OBIORADI/GTB", ("nip_out", "ADA OBIORADI", None, "GTB")),
-    ("NIP CR/MOB/ADA OBIORADI/GTB RENT", ("nip_out_mobile", "ADA OBIORADI", None, "GTB RENT")),
+    ("NIP CR/ADA OBIORADI/GTB", ("nip_out", "ADA OBIORADI", "GTB")),
+    ("NIP CR/MOB/ADA OBIORADI/GTB RENT", ("nip_out_mobile", "ADA OBIORADI", "GTB RENT")),
     # Zenith inflows: the payer second.
-    ("CIP CR/ SAHELIA PLC/CONTRACT SUM", ("inflow", " SAHELIA PLC", None, "CONTRACT SUM")),
-    ("NISS INFLOW/SAHELIA PLC/SETTLEMENT", ("inflow", "SAHELIA PLC", None, "SETTLEMENT")),
+    ("CIP CR/ SAHELIA PLC/CONTRACT SUM", ("inflow", " SAHELIA PLC", "CONTRACT SUM")),
+    ("NISS INFLOW/SAHELIA PLC/SETTLEMENT", ("inflow", "SAHELIA PLC", "SETTLEMENT")),
     # Sterling, FCMB.
     (
         "NIP From 000012 GTB PAYREF:9 SENDER: SAHELIA PLC REMARK: INV-7 part",
-        ("nip_sender", " SAHELIA PLC ", None, " INV-7 part"),
+        ("nip_sender", " SAHELIA PLC ", " INV-0 part"),
     ),
-    ("NIP From 000012 GTB SENDER: SAHELIA PLC", ("nip_sender", " SAHELIA PLC", None, None)),
-    ("NIP FRM SAHELIA PLC-INV-7 settlement", ("nip_from", "SAHELIA PLC", None, "INV-7 settlement")),
-    ("NIP FRM SAHELIA PLC", ("nip_from", "SAHELIA PLC", None, None)),
+    ("NIP From 000012 GTB SENDER: SAHELIA PLC", ("nip_sender", " SAHELIA PLC", "")),
+    ("NIP FRM SAHELIA PLC-INV-7 settlement", ("nip_from", "SAHELIA PLC", "INV-0 settlement")),
+    ("NIP FRM SAHELIA PLC", ("nip_from", "SAHELIA PLC", "")),
     (
         "TRF FRM SAHELIA PLC TO TOLU BAMIDURO BEING PAYMENT",
-        ("transfer_to", "SAHELIA PLC", None, "TOLU BAMIDURO BEING PAYMENT"),
+        ("transfer_to", "SAHELIA PLC", "TOLU BAMIDURO BEING PAYMENT"),
     ),
-    ("web: TRF Frm SAHELIA PLC/invoice 12", ("transfer", "SAHELIA PLC", None, "invoice 12")),
-    ("TRF From SAHELIA PLC", ("transfer_bare", "SAHELIA PLC", None, None)),
+    ("web: TRF Frm SAHELIA PLC/invoice 12", ("transfer", "SAHELIA PLC", "invoice 0")),
+    ("TRF From SAHELIA PLC", ("transfer_bare", "SAHELIA PLC", "")),
     # A name that only a blank parts from the remark ends at a digit or at a word of purpose.
-    ("TRF FROM SAHELIA PLC INV-7", ("transfer_bare", "SAHELIA PLC", None, "INV-7")),
-    ("TRF FROM SAHELIA PLC PAYMENT OF RENT", ("transfer_bare", "SAHELIA PLC", None, "PAYMENT OF RENT")),
-    ("TRF FROM PAYMENTWISE PLC", ("transfer_bare", "PAYMENTWISE PLC", None, None)),
+    ("TRF FROM SAHELIA PLC INV-7", ("transfer_bare", "SAHELIA PLC", "INV-0")),
+    ("TRF FROM SAHELIA PLC PAYMENT OF RENT", ("transfer_bare", "SAHELIA PLC", "PAYMENT OF RENT")),
+    ("TRF FROM PAYMENTWISE PLC", ("transfer_bare", "PAYMENTWISE PLC", "")),
     # GTBank: the remark stands before the name.
-    ("VIA GAPS 551 SUBSCRIPTION FROM SAHELIA PLC", ("gaps", "SAHELIA PLC", "551 SUBSCRIPTION", None)),
+    ("VIA GAPS 551 SUBSCRIPTION FROM SAHELIA PLC", ("gaps", "SAHELIA PLC", "0 SUBSCRIPTION1")),
     (
         "TRANSFER BETWEEN CUSTOMERS COB TRF FROM SAHELIA PLC INV-7",
-        ("between_customers", "SAHELIA PLC", " COB TRF", "INV-7"),
+        ("between_customers", "SAHELIA PLC", " COB TRF1INV-0"),
     ),
-    ("OUTWARD TRANSFER TO GTB - SAHELIA PLC REFUND INV-7", ("outward", "SAHELIA PLC", None, "REFUND INV-7")),
+    ("OUTWARD TRANSFER TO GTB - SAHELIA PLC REFUND INV-7", ("outward", "SAHELIA PLC", "REFUND INV-0")),
     # The number is needed: without it nobody can tell where the name begins.
-    ("NIBSS Instant Payment Outward 000013 ADA OBIORADI", ("instant_outward", "ADA OBIORADI", None, None)),
+    ("NIBSS Instant Payment Outward 000013 ADA OBIORADI", ("instant_outward", "ADA OBIORADI", "")),
     # UBA glues the words; cash.
-    ("NXG :TRFPaymentforCementFRMADAOBIORADI", ("glued", "ADAOBIORADI", "PaymentforCement", None)),
-    ("CSH DEPOSIT BY:ADA OBIORADI|IKEJA", ("cash_by", "ADA OBIORADI", None, "IKEJA")),
-    ("Deposit Cash (Local Currency)- ADA OBIORADI", ("cash", " ADA OBIORADI", None, None)),
+    ("NXG :TRFPaymentforCementFRMADAOBIORADI", ("glued", "ADAOBIORADI", "PaymentforCement1")),
+    ("CSH DEPOSIT BY:ADA OBIORADI|IKEJA", ("cash_by", "ADA OBIORADI", "IKEJA")),
+    ("Deposit Cash (Local Currency)- ADA OBIORADI", ("cash", " ADA OBIORADI", "")),
 ]
 
 
@@ -150,3 +150,22 @@ def test_companies_are_looked_for_in_the_name_or_where_nobody_is_named_in_the_na
     assert (named["company_term"], named["company_at"]) == ("plc", "party word 2")
     assert "company_term" not in shown(decide_one("NIP/GTB/ADA OBIORADI/for SAHELIA PLC"))
     assert "company_term" in shown(decide_one("cheque of SAHELIA PLC"))
+
+
+@pytest.mark.parametrize(
+    ("narration", "description", "tags", "place"),
+    [
+        ("NIP/GTB/ADA OBIORADI/my gift", None, None, "remark word 2"),
+        ("VIA GAPS 551 GIFT FROM ADA OBIORADI", None, None, "remark word 1"),
+        ("VIA GAPS 551 FROM ADA OBIORADI", "a gift", None, "remark word 2"),
+        ("NIP/GTB/ADA OBIORADI/", "7 gift", None, "remark word 1"),
+        ("NIP/GTB/ADA OBIORADI/9", "7", ["8", "gift"], "remark word 1"),
+        ("NIP/GTB/ADA OBIORADI/ADA OBIORADI", None, ["", "gift"], "remark word 1"),
+        ("NIP/GTB/ADA OBIORADI/of ADA OBIORADI", "the", ["9", "gift"], "remark word 3"),
+    ],
+)
+def test_words_are_counted_on_through_all_that_is_said_and_parts_without_words_are_none(
+    narration: str, description: str | None, tags: list[str] | None, place: str
+) -> None:
+    found = decide_one(narration, description=description, tags=tags)
+    assert (found["personal_term"], found["personal_at"]) == ("gift*", place)
