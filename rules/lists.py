@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -48,7 +49,10 @@ ENTRIES = pl.Schema(
 )
 """What the rules need of an entry; a null `account_id` means the whole tenant."""
 
-_QUICK = 100
+_TOLD = ["row", "order", "list", "entry_id"]
+_Search = Callable[[pl.LazyFrame], pl.DataFrame]
+"""Finds the entries that match among the texts of a field: the columns of `_TOLD`, a row a match."""
+_QUICK = 100  # needles
 _QUICK_SCANS = 3
 _TENANT = ["organization_id", "environment"]
 _SCOPE = [*_TENANT, "account_id"]
@@ -170,41 +174,57 @@ class Lists:
         return pl.struct(*_SCOPE, *texts).map_batches(self._verdicts, return_dtype=_VERDICT, is_elementwise=True)
 
     @cached_property
-    def _groups(self) -> list[tuple[str, str, pl.DataFrame]]:
-        return [(str(field), str(way), group) for (field, way), group in self.entries.group_by("field", "way")]
+    def _searches(self) -> list[tuple[str, _Search]]:
+        """For each field and each way to look for its entries what finds them, made ready once."""
+        groups = self.entries.group_by("field", "way")
+        return [(str(field), _WAYS[str(way)](group)) for (field, way), group in groups]
 
     def _verdicts(self, batch: pl.Series) -> pl.Series:
-        lines = batch.struct.unnest().with_row_index("row")
-        concerned = lines.filter(pl.col("organization_id").is_in(self.entries["organization_id"].unique().implode()))
-        matching = pl.concat(_WAYS[way](_texts(concerned, field), group) for field, way, group in self._groups)
+        lines = batch.struct.unnest().with_row_index("row").lazy()
+        concerned = lines.filter(_of_tenants(self.entries))
+        matching = pl.concat(search(_texts(concerned, field)) for field, search in self._searches)
         first = (
             matching.sort("order")
             .group_by("row")
             .agg(*(pl.col("entry_id").filter(pl.col("list") == name).first().alias(name) for name in LISTS))
         )
         verdicts = first.select(pl.struct("deny", "allow").alias("verdict")).to_series()
-        return put_back(verdicts, first["row"], len(lines))
+        return put_back(verdicts, first["row"], len(batch))
 
 
-def _texts(lines: pl.DataFrame, field: str) -> pl.DataFrame:
+def _of_tenants(entries: pl.DataFrame) -> pl.Expr:
+    return pl.col("organization_id").is_in(entries["organization_id"].unique().implode())
+
+
+def _texts(lines: pl.LazyFrame, field: str) -> pl.LazyFrame:
     """The texts of one field, each beside its line and the line's scope."""
-    texts = lines.select("row", *_SCOPE, text=field).drop_nulls("text")
-    return texts.explode("text").drop_nulls("text") if field == "tag" else texts
+    texts = lines.select("row", *_SCOPE, text=field)
+    return (texts.explode("text") if field == "tag" else texts).filter(pl.col("text").is_not_null())
 
 
-def _by_needle(texts: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
-    """Which texts match which entries, looked at where an entry's needle is found in a text of its tenant."""
+def _by_needle(entries: pl.DataFrame) -> _Search:
+    """Entries looked at where an entry's needle is found in a text of its tenant."""
     looked_for = entries["needle"].unique()
-    spotted = (
-        texts.filter(_may_hold(pl.col("text"), looked_for))
-        .with_columns(low=pl.col("text").str.to_lowercase())
-        .with_columns(needle=pl.col("low").str.extract_many(looked_for.implode(), overlapping=True))
-        .filter(pl.col("needle").list.len() > 0)
-        .explode("needle")
-    )
-    likely = _joined(spotted, entries, "needle").filter(pl.col("low").str.contains(pl.col("beside"), literal=True))
-    same_tests = likely.sort("compared").partition_by("test", as_dict=True)  # sorted: a pattern is made ready once
-    return _told([likely.clear(), *(pairs.filter(_TESTS[str(test)]) for (test,), pairs in same_tests.items())])
+    may_hold = _may_hold(pl.col("text"), looked_for)
+
+    def search(texts: pl.LazyFrame) -> pl.DataFrame:
+        spotted = (
+            texts.filter(may_hold)
+            .with_columns(low=pl.col("text").str.to_lowercase())
+            .with_columns(needle=pl.col("low").str.extract_many(looked_for.implode(), overlapping=True))
+            .explode("needle")
+        )
+        likely = (
+            _joined(spotted, entries, "needle")
+            .filter(pl.col("low").str.contains(pl.col("beside"), literal=True))
+            .select(*_TOLD, "test", "text", "compared")
+            .sort("compared")  # a pattern is made ready once
+            .collect(engine="in-memory")
+        )
+        same_tests = likely.partition_by("test", as_dict=True)
+        return _told([likely.clear(), *(pairs.filter(_TESTS[str(test)]) for (test,), pairs in same_tests.items())])
+
+    return search
 
 
 def _may_hold(text: pl.Expr, looked_for: pl.Series) -> pl.Expr:
@@ -212,41 +232,50 @@ def _may_hold(text: pl.Expr, looked_for: pl.Series) -> pl.Expr:
 
     Up to a hundred needles are looked for by an automaton that is three times as quick as that for more of them.
     """
-    if not looked_for.str.contains(r"^[\x00-\x7f]*$").all():
+    if not all(needle.isascii() for needle in looked_for):
         return pl.lit(value=True)
-    plain = pl.concat([looked_for, pl.Series([GROWS])])
+    plain = [*looked_for, GROWS]
     size = _QUICK if len(plain) <= _QUICK_SCANS * _QUICK else len(plain)
-    scans = [
-        text.str.contains_any(plain.slice(start, size).implode(), ascii_case_insensitive=True)
+    return pl.any_horizontal(
+        text.str.contains_any(plain[start : start + size], ascii_case_insensitive=True)
         for start in range(0, len(plain), size)
-    ]
-    return pl.any_horizontal(scans)
+    )
 
 
-def _by_value(texts: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
-    """Which references are the same letters and digits as which entries."""
-    return _told([_joined(texts.with_columns(compared=letters_and_digits(pl.col("text"))), entries, "compared")])
+def _by_value(entries: pl.DataFrame) -> _Search:
+    """Entries whose value is the same letters and digits as a reference."""
+
+    def search(texts: pl.LazyFrame) -> pl.DataFrame:
+        compared = texts.filter(_of_tenants(entries)).with_columns(compared=letters_and_digits(pl.col("text")))
+        return _told([_joined(compared, entries, "compared").collect(engine="in-memory")])
+
+    return search
 
 
-def _one_by_one(texts: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
-    """Which texts match which entries, each entry tried on all texts of its tenant."""
-    tenants = texts.join(entries, on=_TENANT, how="semi").partition_by(_TENANT, as_dict=True)
-    pairs = [_joined(texts.clear().with_columns(compared=pl.lit("")), entries, "compared")]
-    for (organization, environment, compared), _ in entries.group_by(*_TENANT, "compared"):
-        own = tenants.get((organization, environment), texts.clear())
-        found = own.filter(pl.col("text").str.contains(compared)).with_columns(compared=pl.lit(compared))
-        pairs.append(_joined(found, entries, "compared"))
-    return _told(pairs)
+def _one_by_one(entries: pl.DataFrame) -> _Search:
+    """Entries tried one after the other on all texts of their tenant."""
+
+    def search(texts: pl.LazyFrame) -> pl.DataFrame:
+        there = texts.join(entries.lazy(), on=_TENANT, how="semi").collect(engine="in-memory")
+        tenants = there.partition_by(_TENANT, as_dict=True)
+        pairs = [_joined(there.clear().lazy().with_columns(compared=pl.lit("")), entries, "compared")]
+        for (organization, environment, compared), _ in entries.group_by(*_TENANT, "compared"):
+            own = tenants.get((organization, environment), there.clear()).lazy()
+            found = own.filter(pl.col("text").str.contains(compared)).with_columns(compared=pl.lit(compared))
+            pairs.append(_joined(found, entries, "compared"))
+        return _told(pl.collect_all(pairs, engine="in-memory"))
+
+    return search
 
 
-def _joined(texts: pl.DataFrame, entries: pl.DataFrame, on: str) -> pl.DataFrame:
+def _joined(texts: pl.LazyFrame, entries: pl.DataFrame, on: str) -> pl.LazyFrame:
     """Each text beside the entries of its scope that have the same in a column."""
     of_account = pl.col("account_id_entry").is_null() | (pl.col("account_id_entry") == pl.col("account_id"))
-    return texts.join(entries, on=[*_TENANT, on], suffix="_entry").filter(of_account)
+    return texts.join(entries.lazy(), on=[*_TENANT, on], suffix="_entry").filter(of_account)
 
 
 def _told(pairs: list[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(frame.select("row", "order", "list", "entry_id") for frame in pairs)
+    return pl.concat(frame.select(_TOLD) for frame in pairs)
 
 
 _TESTS = {

@@ -99,13 +99,13 @@ def _parsed(narrations: pl.Series) -> pl.Series:
     for (kind,), left in kinds.partition_by("kind", as_dict=True).items():
         for rail in _RAILS_OF.get(kind, ()):
             fields = _read(left, rail)
-            fits = fields["name"].is_not_null()
-            if fits.all():
-                left = left.clear()
-            else:
-                fields, left = fields.filter(fits), left.filter(~fits)
-            read.append(fields)
-        read.append(_unread(left))
+            misfits = fields["name"].null_count()
+            read.append(fields.filter(pl.col("name").is_not_null()) if misfits else fields)
+            left = left.filter(fields["name"].is_null()) if misfits else left.clear()
+            if left.is_empty():
+                break
+        else:
+            read.append(_unread(left))
     told = pl.concat(read)
     return put_back(told.select(pl.struct(PARSED.names()).alias("parsed")).to_series(), told["row"], len(told))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from rules.distinct import only_where
 from rules.parties import may_be_named
 from rules.policy import Policy
 from rules.rails import ANOTHER
@@ -17,6 +18,7 @@ KINDS = ("business", "personal", "refund", "reversal")
 """The kinds of terms that are looked for in the remark."""
 
 _FINDS = pl.Schema({f"{kind}_{told}": pl.String() for kind in KINDS for told in ("term", "at")})
+_MORE = pl.Schema({"more": pl.String()})
 
 
 def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
@@ -47,8 +49,11 @@ def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
 
 def _may_differ() -> pl.Expr:
     """Whether the remark may be another than what is said: it says the name, or there is more to say."""
-    more = pl.col("description").is_not_null() | (pl.col("tags").list.len() > 0).fill_null(value=False)
-    return more | may_be_named(pl.col("remark"), pl.col("name")).fill_null(value=False)
+    return _says_more() | may_be_named(pl.col("remark"), pl.col("name")).fill_null(value=False)
+
+
+def _says_more() -> pl.Expr:
+    return pl.col("description").is_not_null() | (pl.col("tags").list.len() > 0).fill_null(value=False)
 
 
 def _word_form_of_said() -> pl.Expr:
@@ -63,9 +68,15 @@ def _remark() -> pl.Expr:
     name = word_form(pl.col("name"))
     parts = pl.col("remark").str.split(pl.when(name.str.len_bytes() > len("  ")).then(name))
     said = pl.coalesce(parts.list.join(BREAK), "remark")
+    more = only_where(_says_more(), {"description": pl.col("description"), "tags": pl.col("tags")}, _with_more, _MORE)
+    return pl.concat_str([_worded(said), more.struct.field("more")], separator=BREAK, ignore_nulls=True)
+
+
+def _with_more(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """Add `more`: what is said in a line's description and tags."""
     tags = pl.col("tags").list.eval(_worded(word_form(normalised(pl.element())))).list.drop_nulls().list.join(BREAK)
-    description = word_form(normalised(pl.col("description")))
-    return pl.concat_str([_worded(said), _worded(description), tags], separator=BREAK, ignore_nulls=True)
+    description = _worded(word_form(normalised(pl.col("description"))))
+    return lines.with_columns(more=pl.concat_str([description, tags], separator=BREAK, ignore_nulls=True))
 
 
 def _worded(form: pl.Expr) -> pl.Expr:
