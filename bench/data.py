@@ -19,6 +19,7 @@ from bench.names import Pools, pools
 from rules.contracts import TRANSACTIONS
 from rules.lists import ENTRIES, check_entry
 from rules.policy import Policy, parse_policy
+from rules.rails import REMARK, Rail
 
 SEED = 20260301
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -198,3 +199,10 @@ class _Draw:
         return pl.concat_str(
             [pl.lit(prefix), (self.below(9 * 10 ** (digits - 1), key) + 10 ** (digits - 1)).cast(pl.String)]
         )
+
+
+def rail_pattern(rail: Rail) -> str:
+    """What a rail reads, name and remark, as one expression, for whoever reads it so; empty for one with fields."""
+    pattern = rail.pattern or ""
+    name = r"(?P<name>\S.*)$"
+    return pattern.replace(name, rf"(?P<name>\S.*?)(?:\s+(?P<after>{REMARK}))?\s*$") if rail.runs_on else pattern

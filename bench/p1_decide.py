@@ -169,7 +169,7 @@ def _patterns() -> dict[str, str]:
     from rules import rails
 
     policy = data.policy()
-    by_name = {rail.name: rail.pattern for rail in rails.RAILS}
+    by_name = {rail.name: data.rail_pattern(rail) for rail in rails.RAILS}
     plain = {
         name: f"(?is){by_name[rail]}".replace("?P<name>", "").replace("?P<after>", "").replace("?P<before>", "?:")
         for name, rail in (("between", "between_customers"), ("outward", "outward"))

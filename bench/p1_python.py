@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from bench.data import rail_pattern
 from rules.lists import Lists
 from rules.policy import Policy
 from rules.rails import RAILS, Rail
@@ -18,7 +19,7 @@ from rules.rails import RAILS, Rail
 KINDS = ("business", "personal", "refund", "reversal")
 _NOT_LETTERS = re.compile(r"[\W\d_]+")
 _SEPARATORS = re.compile(r"[\s/|,;:()]+")
-_RAILS = [(rail, re.compile(rail.pattern or "", re.IGNORECASE | re.DOTALL)) for rail in RAILS]
+_RAILS = [(rail, re.compile(rail_pattern(rail), re.IGNORECASE | re.DOTALL)) for rail in RAILS]
 _BREAK = "\n"
 
 

@@ -20,7 +20,10 @@ _PURPOSE = (
     "REFUND|REFUNDS|REVERSAL|PAYMENT|PAYMENTS|PYMT|PMT|INV|INVOICE|INVOICES|FOR|BEING|SETTLEMENT|PART|BALANCE|CONTRACT"
     "|SUBSCRIPTION|PURCHASE|SUPPLY|RE"
 )
-_REMARK = rf"(?is)\s(?:\S*\d\S*|(?:{_PURPOSE})\b).*$"
+REMARK = rf"(?:\S*\d\S*|(?:{_PURPOSE})\b).*"
+"""A remark that only a blank parts from the name before it, over a narration and ignoring case."""
+
+_REMARK = rf"(?is)\s{REMARK}$"
 _TRF = ("trf frm ", "trf from ", "web: trf frm ", "web: trf from ")
 
 
