@@ -22,6 +22,7 @@ from resources.warehouse import decisions, drafts, overrules, policies, rejectio
 from resources.warehouse.connection import Warehouse
 from rules.contracts import DECISIONS, TRANSACTIONS, checked
 from rules.drafts import draft_documents
+from rules.lists import Lists
 from rules.policy import Policy
 
 LINES_A_BATCH = 250_000
@@ -64,7 +65,7 @@ class _Basis:
     """All that a decision rests on besides the line: read once a run, the same for every batch."""
 
     state: day_tables.State
-    entries: pl.DataFrame
+    lists: Lists
     invoices: pl.DataFrame
     beside: Candidate | None
 
@@ -113,7 +114,7 @@ def decide_days(
 
 def _basis(con: duckdb.DuckDBPyConnection, policy: Policy, clock: Clock) -> _Basis:
     rests = rests_on(con, policy, clock)
-    return _Basis(rests.state, rests.entries, rests.invoices, candidate(con))
+    return _Basis(rests.state, Lists.in_force(rests.entries, rests.state.now), rests.invoices, candidate(con))
 
 
 def day_batches(chosen: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -132,7 +133,7 @@ def _decide_batch(
     policies.ensure(con, policy, now)
     seen = day_tables.touches(con)
     lines = checked(decisions.lines_to_decide(con), TRANSACTIONS)
-    asked = Asked(basis.entries, basis.invoices, overrules.in_force(con), now)
+    asked = Asked(basis.lists, basis.invoices, overrules.in_force(con), now)
     decided = checked(asked.decide(lines, policy), DECISIONS)
     if basis.beside:
         note_disagreements(con, lines, decided, basis.beside, asked, policy_hash=policy.hash, trace_id=trace_id)

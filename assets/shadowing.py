@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 
 from resources.warehouse import policies, shadows
+from rules.lists import Lists
 from rules.overrules import decide_lifted
 from rules.policy import Policy, parse_policy
 from rules.replay import standing
@@ -41,8 +42,7 @@ def candidate(con: duckdb.DuckDBPyConnection) -> Candidate | None:
 class Asked:
     """What a policy is asked with besides the lines."""
 
-    entries: pl.DataFrame
-    """List entries in force."""
+    lists: Lists
     invoices: pl.DataFrame
     overrules: pl.DataFrame
     now: datetime
@@ -52,7 +52,7 @@ class Asked:
         return decide_lifted(
             lines,
             policy=policy,
-            entries=self.entries,
+            lists=self.lists,
             invoices=self.invoices,
             overrules=self.overrules,
             now=self.now,

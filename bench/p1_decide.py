@@ -86,10 +86,12 @@ ALIKE = ("detail", "score", "counterparty", "reference", "deny_entry", "allow_en
 
 def ours(table: Path, entries: Path, out: Path | None = None) -> int:
     """The rules as they are, in batches of lines."""
+    from rules.lists import Lists
     from rules.overrules import OVERRULES, decide_lifted
 
     no_invoices = pl.DataFrame(schema=dict.fromkeys(("organization_id", "environment", "number"), pl.String))
-    beside = {"entries": pl.read_parquet(entries), "invoices": no_invoices, "overrules": OVERRULES.to_frame()}
+    lists = Lists.in_force(pl.read_parquet(entries), data.NOW)
+    beside = {"lists": lists, "invoices": no_invoices, "overrules": OVERRULES.to_frame()}
     lines, policy = pl.scan_parquet(table), data.policy()
 
     def decided(start: int, lines_of_batch: int) -> pl.DataFrame:

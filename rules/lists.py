@@ -71,7 +71,8 @@ def check_entry(list_: str, field: str, match: str, value: str) -> None:
             message = f"the {name} of an entry is one of {', '.join(known)}, not {given!r}"
             raise ListEntryError(message)
     try:
-        _compared(field, match, value)
+        if _compared(field, match, value) and match == "regex":
+            pl.Series([""]).str.contains(f"(?:(?i){value})")  # in brackets, so that a comment left open is refused
     except (RulesError, pl.exceptions.ComputeError) as error:
         fault = str(error) if isinstance(error, RulesError) else "it is not a regular expression that can be used"
         message = f"the value {value!r} cannot be matched by {match!r}: {fault}"
@@ -101,14 +102,13 @@ def _compared(field: str, match: str, value: str) -> str:
     """The value in the form it is compared in; for `regex`, and a term with stars inside it, a pattern.
 
     Raises:
-        RulesError, ComputeError: nothing could ever match it.
+        RulesError: nothing could ever match it.
 
     """
     if match == "regex":
         if not value:
             message = "it is empty"
             raise RulesError(message)
-        pl.Series([""]).str.contains(f"(?:(?i){value})")  # in brackets, so that a comment left open is refused
         return f"(?i){value}"
     if match == "contains":
         term = parse_term(value)
@@ -228,17 +228,16 @@ def _by_needle(entries: pl.DataFrame) -> _Search:
 
 
 def _may_hold(text: pl.Expr, looked_for: pl.Series) -> pl.Expr:
-    """Whether any needle may stand in the text in lower case; one scan, or a few of a hundred needles each.
+    """Whether any needle may stand in the text in lower case, by a scan for each hundred of them; true where unsure.
 
-    Up to a hundred needles are looked for by an automaton that is three times as quick as that for more of them.
+    Up to a hundred are looked for by an automaton that is three times as quick as that for more of them.
     """
-    if not all(needle.isascii() for needle in looked_for):
-        return pl.lit(value=True)
     plain = [*looked_for, GROWS]
-    size = _QUICK if len(plain) <= _QUICK_SCANS * _QUICK else len(plain)
+    if len(plain) > _QUICK_SCANS * _QUICK or not all(needle.isascii() for needle in looked_for):
+        return pl.lit(value=True)
     return pl.any_horizontal(
-        text.str.contains_any(plain[start : start + size], ascii_case_insensitive=True)
-        for start in range(0, len(plain), size)
+        text.str.contains_any(plain[start : start + _QUICK], ascii_case_insensitive=True)
+        for start in range(0, len(plain), _QUICK)
     )
 
 

@@ -43,13 +43,12 @@ def decide_lifted(
     transactions: pl.DataFrame,
     *,
     policy: Policy,
-    entries: pl.DataFrame,
+    lists: Lists,
     invoices: pl.DataFrame,
     overrules: pl.DataFrame,
     now: datetime,
 ) -> pl.DataFrame:
     """Decide every transaction as `eligibility.decide` does, what people overruled lifted, on all cores."""
-    lists = Lists.in_force(entries, now)
 
     def decided(lines: pl.LazyFrame) -> pl.LazyFrame:
         shown = signals(lines, policy=policy, lists=lists, invoices=invoices, now=now)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.eligibility import decide
+from rules.lists import Lists
 from rules.overrules import OVERRULES, decide_lifted
 from tests.rules.scenarios import NOW, Line, frame, line, shipped
 from tests.rules.test_replay import ENTRIES, INVOICES, lines
@@ -16,7 +17,9 @@ from tests.rules.test_replay import ENTRIES, INVOICES, lines
 
 def lifted(rows: list[Line], *overruled: str) -> list[dict[str, Any]]:
     said = pl.DataFrame([("acc-1", name, f"ovr_{name}") for name in overruled], schema=OVERRULES, orient="row")
-    found = decide_lifted(frame(rows), policy=shipped(), entries=ENTRIES, invoices=INVOICES, overrules=said, now=NOW)
+    found = decide_lifted(
+        frame(rows), policy=shipped(), lists=Lists.in_force(ENTRIES, NOW), invoices=INVOICES, overrules=said, now=NOW
+    )
     return found.sort("transaction_id").to_dicts()
 
 
