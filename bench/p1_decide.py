@@ -67,8 +67,8 @@ def _alike(folder: Path, lines: int, entries: Path) -> dict[str, float]:
     """The shares of lines that the SQL and plain Python decide as we do, evidence and all."""
     table, key = folder / "compared.parquet", ["account_id", "transaction_id"]
     data.write_lines(table, lines)
-    ours(table, entries, folder / "ours.parquet")
-    rules = pl.read_parquet(folder / "ours.parquet")
+    ours(table, entries, folder / "ours")
+    rules = pl.read_parquet(folder / "ours")
     told: dict[str, float] = {}
     for name, contestant in (("sql", sql), ("python", python)):
         contestant(table, entries, folder / f"{name}.parquet")
@@ -85,7 +85,7 @@ ALIKE = ("detail", "score", "counterparty", "reference", "deny_entry", "allow_en
 
 
 def ours(table: Path, entries: Path, out: Path | None = None) -> int:
-    """The rules as they are, in batches of lines."""
+    """The rules as they are, in batches of lines; `out` is a folder with a file of each."""
     from rules.lists import Lists
     from rules.overrules import OVERRULES, decide_lifted
 
@@ -94,15 +94,15 @@ def ours(table: Path, entries: Path, out: Path | None = None) -> int:
     beside = {"lists": lists, "invoices": no_invoices, "overrules": OVERRULES.to_frame()}
     lines, policy = pl.scan_parquet(table), data.policy()
 
-    def decided(start: int, lines_of_batch: int) -> pl.DataFrame:
-        batch = lines.slice(start, lines_of_batch).collect()
-        return decide_lifted(batch, policy=policy, now=data.NOW, **beside)
+    def decided(start: int) -> int:
+        batch = decide_lifted(lines.slice(start, _BATCH).collect(), policy=policy, now=data.NOW, **beside)
+        if out is not None:
+            batch.write_parquet(out / f"{start}.parquet")
+        return len(batch)
 
-    total = lines.select(pl.len()).collect().item()
     if out is not None:
-        decided(0, total).write_parquet(out)
-        return int(total)
-    return sum(len(decided(start, _BATCH)) for start in range(0, total, _BATCH))
+        out.mkdir(exist_ok=True)
+    return sum(map(decided, range(0, lines.select(pl.len()).collect().item(), _BATCH)))
 
 
 def _handed_over(frame: pl.LazyFrame) -> int:

@@ -104,7 +104,7 @@ def _contest(name: str, folder: Path) -> dict[str, float]:
 
 def decide(folder: Path) -> None:
     """P1's decide."""
-    ours(folder / "lines.parquet", folder / "entries-250.parquet", folder / "decided.parquet")
+    ours(folder / "lines.parquet", folder / "entries-250.parquet", folder / "decided")
 
 
 def replay_all_words(folder: Path) -> None:
