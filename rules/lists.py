@@ -180,8 +180,8 @@ class Lists:
         return [(str(field), _WAYS[str(way)](group)) for (field, way), group in groups]
 
     def _verdicts(self, batch: pl.Series) -> pl.Series:
-        lines = batch.struct.unnest().with_row_index("row").lazy()
-        concerned = lines.filter(_of_tenants(self.entries))
+        lines = batch.struct.unnest().with_row_index("row")
+        concerned = lines.filter(_of_tenants(self.entries)).lazy()
         matching = pl.concat(search(_texts(concerned, field)) for field, search in self._searches)
         first = (
             matching.sort("order")
