@@ -43,9 +43,11 @@ from rules.replay import (
     changed_pieces,
     flips,
     renumbered,
+    same_numbers,
     same_words,
     settled_cells,
     summary,
+    unmoved,
 )
 from rules.resettling import Resettled
 from rules.side_by_side import in_pieces
@@ -64,6 +66,7 @@ _SHOWN = [
     *("signals", *SEEN, "label", "draft_status"),
 ]
 """What is told of a line, and tried."""
+_READ_AGAIN = ["narration", "description", "counterparty", "reference", "tags", "status", "holder"]
 _OF_PAYMENTS = ["counterparty", "before_outcome", "before_detail"]
 
 
@@ -139,6 +142,19 @@ class Basis:
         for lines in self._ahead(partial(replays.lines_with_decisions, as_of=self.scope.as_of)):
             yield self._read(self._meant(lines), policy)
 
+    def tried(self, policy: Policy) -> Iterator[tuple[pl.LazyFrame, pl.DataFrame | None]]:
+        """As `shown`; where the policy has other words alone, the lines that hold none of these come counted.
+
+        A batch's lines that may be decided otherwise, and the cells of the others.
+        """
+        seen_by = self.seen_by if self.scope.only is None and not self._settles else None
+        pieces = changed_pieces(seen_by, policy) if seen_by is not None and same_numbers(seen_by, policy) else None
+        if pieces is None:
+            yield from ((lines, None) for lines in self.shown(policy))
+            return
+        for lines, others in self._ahead(partial(_those_and_others, pieces=pieces)):
+            yield self._read(lines.lazy(), policy), unmoved(others)
+
     def _read(self, lines: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
         def seen(piece: pl.LazyFrame) -> pl.LazyFrame:
             found = signals(piece, policy=policy, lists=self._in_force, invoices=self.invoices, now=self.now)
@@ -148,9 +164,12 @@ class Basis:
 
     def _partly_read(self, lines: pl.LazyFrame, texts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
         """Lines as they were seen, but for those whose texts are there to be read again."""
-        seen = renumbered(lines.join(texts, on=_LINE, how="anti"), policy, self.now)
-        bare = lines.drop("signals", "counterparty", *SEEN, strict=False).with_columns(account_currency="currency")
-        again = self._read(bare.join(texts, on=_LINE), policy)
+        beside = texts.with_columns(again=True).rename({name: f"said_{name}" for name in _READ_AGAIN})
+        both = lines.join(beside, on=_LINE, how="left", maintain_order="left").collect(engine="in-memory").lazy()
+        seen = renumbered(both.filter(pl.col("again").is_null()), policy, self.now)
+        bare = both.filter("again").drop("signals", "counterparty", *SEEN, strict=False)
+        said = {f"said_{name}": name for name in _READ_AGAIN}
+        again = self._read(bare.rename(said).with_columns(account_currency="currency"), policy)
         shown = [*_SHOWN, "counterparty"] if self._settles else _SHOWN
         return pl.concat([each.select(shown) for each in (again, seen)])
 
@@ -192,6 +211,10 @@ def _seen_and_texts(
     con: duckdb.DuckDBPyConnection, *, pieces: frozenset[str], payers: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     return replays.lines_as_seen(con, payers=payers), replays.texts_to_reread(con, pieces)
+
+
+def _those_and_others(con: duckdb.DuckDBPyConnection, *, pieces: frozenset[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return replays.lines_with_decisions(con, pieces=pieces), replays.others_counted(con, pieces)
 
 
 @contextmanager
@@ -302,7 +325,9 @@ class _Told:
         """Replay batch after batch; gives the flipped lines of each."""
         booked = not basis.booked.is_empty()
         columns = [*_READ, *(_OF_PAYMENTS if booked else [])]
-        for shown in basis.shown(self.policy):
+        for shown, unmoved_cells in basis.tried(self.policy):
+            if unmoved_cells is not None:
+                self.counted.append(unmoved_cells)
             tried = beside(shown, self.policy).select(columns).collect(engine="streaming")
             others = self._without_payments(tried, basis.booked) if booked else tried
             self.counted.append(cells(others.lazy()).collect())

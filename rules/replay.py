@@ -72,6 +72,11 @@ def same_words(one: Policy, other: Policy) -> bool:
     return (read.terms, read.currency, read.reference.pattern) == (again.terms, again.currency, again.reference.pattern)
 
 
+def same_numbers(one: Policy, other: Policy) -> bool:
+    """Whether two policies differ in nothing but what they see in texts: what is seen alike is decided alike."""
+    return (one.file.points, one.file.pending) == (other.file.points, other.file.pending)
+
+
 def changed_pieces(one: Policy, other: Policy) -> frozenset[str] | None:
     """Runs of letters, one of which a text in ASCII must hold, in either case, for one policy to see other terms in it.
 
@@ -137,6 +142,23 @@ def cells(lines: pl.LazyFrame) -> pl.LazyFrame:
     """
     counted = lines.group_by(_CELL).agg(lines=pl.len().cast(pl.Int64), amount=pl.col("amount").sum())
     return counted.with_columns(stood=unsettled("from"), ends=unsettled("to"))
+
+
+def unmoved(counted: pl.DataFrame) -> pl.DataFrame:
+    """Cells, as `cells` gives them, of lines that stay as they are.
+
+    Args:
+        counted: `before_rule`, `before_outcome`, `before_reason`, `before_detail`, `currency`, `label`, `draft_status`,
+            `lines` and `amount`.
+
+    """
+    stays = standing("before_")
+    ends = {"stood": unsettled("from"), "ends": unsettled("to")}
+    return (
+        counted.with_columns(stays.alias("from"), to=stays)
+        .with_columns(**ends)
+        .select(*_CELL, "lines", "amount", *_ENDS)
+    )
 
 
 def settled_cells(lines: pl.LazyFrame) -> pl.LazyFrame:

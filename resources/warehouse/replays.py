@@ -48,16 +48,22 @@ def undecided_days(con: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def lines_with_decisions(con: duckdb.DuckDBPyConnection, as_of: datetime | None = None) -> pl.DataFrame:
+def lines_with_decisions(
+    con: duckdb.DuckDBPyConnection, as_of: datetime | None = None, pieces: Iterable[str] | None = None
+) -> pl.DataFrame:
     """The newest version of each line of the batch's days, with the decision that stands, its label and its draft.
 
     Args:
         con: within a read transaction.
         as_of: take the decisions that stood then, each with the version that it was made of; None for those in force.
+        pieces: only lines in force that may hold one of these runs of ASCII letters, in either case, or anything that
+            is not ASCII.
 
     Returns:
         The columns that `rules.replay.replayed` reads.
     """
+    if pieces is not None:
+        return con.execute(f"{_LINES_IN_FORCE} AND {_MAY_HOLD}", _looked_for(pieces)).pl()
     if as_of is None:
         return con.execute(_LINES_IN_FORCE).pl()
     return con.execute(_LINES_AS_OF, {"as_of": as_of}).pl()
@@ -95,7 +101,25 @@ def texts_to_reread(con: duckdb.DuckDBPyConnection, pieces: Iterable[str]) -> pl
         `account_id`, `transaction_id`, the texts as they came, `status`, and the account's `holder`.
 
     """
-    return con.execute(_TEXTS, {"pieces": f"(?i){'|'.join(sorted(pieces)) or _NOTHING}"}).pl()
+    return con.execute(_TEXTS, _looked_for(pieces)).pl()
+
+
+def others_counted(con: duckdb.DuckDBPyConnection, pieces: Iterable[str]) -> pl.DataFrame:
+    """The lines of the batch's days that hold none of the pieces, counted by what stands of them.
+
+    Args:
+        con: within a read transaction.
+        pieces: as in `lines_with_decisions`, which tells the other lines.
+
+    Returns:
+        What `rules.replay.unmoved` reads.
+
+    """
+    return con.execute(_COUNTED, _looked_for(pieces)).pl()
+
+
+def _looked_for(pieces: Iterable[str]) -> dict[str, str]:
+    return {"pieces": f"(?i){'|'.join(sorted(pieces)) or _NOTHING}"}
 
 
 def some_lines(con: duckdb.DuckDBPyConnection, most: int) -> pl.DataFrame:
@@ -136,8 +160,9 @@ _VERSIONS_THEN = f"""(
     UNION ALL BY NAME
     SELECT * FROM transactions ANTI JOIN ({_DECIDED_THEN}) AS d USING (account_id, transaction_id)
 )"""  # noqa: S608 - constants
-_STANDING = """
-    d.rule AS before_rule, d.outcome AS before_outcome, d.reason AS before_reason, d.detail AS before_detail,
+_DECIDED = "d.rule AS before_rule, d.outcome AS before_outcome, d.reason AS before_reason, d.detail AS before_detail"
+_STANDING = f"""
+    {_DECIDED},
     d.score AS before_score, d.signals AS before_signals, l.label, f.status AS draft_status
 FROM __TRANSACTIONS__ AS t
 SEMI JOIN batch_days USING (organization_id, environment, day)
@@ -169,14 +194,26 @@ LEFT JOIN ({_IN_FORCE}) AS d USING (account_id, transaction_id, day)
 {_BESIDE}
 """
 _NOTHING = r"[^\s\S]"
-_SAID = "concat_ws(' ', t.narration, t.description, t.counterparty, array_to_string(t.tags, ' '))"
+_SAID = ("t.narration", "t.description", "t.counterparty", "array_to_string(t.tags, ' ')")
+_HOLDS = " OR ".join(f"strlen({text}) <> length({text}) OR regexp_matches({text}, $pieces)" for text in _SAID)
+_MAY_HOLD = f"coalesce({_HOLDS}, false)"
 _TEXTS = f"""
 SELECT t.account_id, t.transaction_id, t.narration, t.description, t.counterparty, t.reference, t.tags, t.status,
     a.holder
 FROM transactions AS t
 SEMI JOIN batch_days USING (organization_id, environment, day)
 LEFT JOIN accounts AS a USING (account_id)
-WHERE t.{_BOUNDS} AND (strlen({_SAID}) <> length({_SAID}) OR regexp_matches({_SAID}, $pieces))
+WHERE t.{_BOUNDS} AND {_MAY_HOLD}
+"""  # noqa: S608 - constants
+_COUNTED = f"""
+SELECT {_DECIDED}, l.label, f.status AS draft_status, coalesce(t.currency, a.currency) AS currency, count(*) AS lines,
+    sum(t.amount)::BIGINT AS amount
+FROM transactions AS t
+SEMI JOIN batch_days USING (organization_id, environment, day)
+LEFT JOIN accounts AS a USING (account_id)
+LEFT JOIN ({_IN_FORCE}) AS d USING (account_id, transaction_id, day)
+{_BESIDE} AND NOT {_MAY_HOLD}
+GROUP BY ALL
 """  # noqa: S608 - constants
 _SOME = f"""
 SELECT *, CAST({_LOT} % 5 AS TINYINT) AS fold FROM ({_LINES_IN_FORCE})

@@ -98,9 +98,11 @@ def test_a_replay_of_other_numbers_reads_no_text_again_and_tells_the_same(
     assert quick.examples.equals(slow.examples)
 
 
+@pytest.mark.parametrize("billed", [False, True])
 @pytest.mark.parametrize(
     "words",
     [
+        "",
         'terms.personal = ["hello"]',
         'terms.business = ["birthday"]\nterms.personal = ["payment"]\nfloor.NGN = "6000"',
         'terms.company = ["ﬁt*", "plc"]\nterms.refund = ["order"]',
@@ -108,7 +110,7 @@ def test_a_replay_of_other_numbers_reads_no_text_again_and_tells_the_same(
     ],
 )
 def test_a_replay_of_other_words_reads_the_texts_that_may_hold_them_and_tells_the_same(
-    books: Books, monkeypatch: pytest.MonkeyPatch, words: str
+    books: Books, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str, billed: bool
 ) -> None:
     books.receive(
         row("o", "cafe", description="Ｈｅｌｌｏ"),  # noqa: RUF001 - it is "Hello"
@@ -117,16 +119,20 @@ def test_a_replay_of_other_words_reads_the_texts_that_may_hold_them_and_tells_th
         row("t", "POS", tags=["a birthday"]),
         row("x", "POS", counterparty="Hello Plc"),
     )
-    books.bill("INV-7", customer_name="Sahelia Plc", total=500_000)
+    if billed:
+        books.bill("INV-7", customer_name="Sahelia Plc", total=500_000)
     books.decide()
+    label(books, tmp_path, "acc-1,t,personal\nacc-1,x,business\n")
     other = parse_policy(words, "a test")
     quick = tried(books, other)
     monkeypatch.setattr("assets.replays.changed_pieces", lambda *_: None)
+    monkeypatch.setattr("assets.replays.same_words", lambda *_: False)
     slow = tried(books, other)
     assert quick.summary == slow.summary
     assert quick.examples.equals(slow.examples)
-    of_payments = [each.settlements.lines for each in (quick, slow) if each.settlements]
-    assert of_payments[0].sort(pl.all()).equals(of_payments[1].sort(pl.all()))
+    of_payments = [each.settlements.lines.sort(pl.all()) for each in (quick, slow) if each.settlements]
+    assert len(of_payments) == 2 * billed
+    assert not billed or of_payments[0].equals(of_payments[1])
 
 
 def test_a_sweep_under_other_words_is_at_each_point_what_a_replay_tells(books: Books) -> None:
