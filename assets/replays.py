@@ -214,7 +214,8 @@ def _seen_and_texts(
 
 
 def _those_and_others(con: duckdb.DuckDBPyConnection, *, pieces: frozenset[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    return replays.lines_with_decisions(con, pieces=pieces), replays.others_counted(con, pieces)
+    those = replays.lines_with_decisions(con, pieces=pieces)
+    return those, replays.others_counted(con, those.select(_LINE))
 
 
 @contextmanager

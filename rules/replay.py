@@ -74,7 +74,8 @@ def same_words(one: Policy, other: Policy) -> bool:
 
 def same_numbers(one: Policy, other: Policy) -> bool:
     """Whether two policies differ in nothing but what they see in texts: what is seen alike is decided alike."""
-    return (one.file.points, one.file.pending) == (other.file.points, other.file.pending)
+    read, again = one.file, other.file
+    return (read.floor, read.points, read.pending) == (again.floor, again.points, again.pending)
 
 
 def changed_pieces(one: Policy, other: Policy) -> frozenset[str] | None:

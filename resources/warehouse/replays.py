@@ -104,18 +104,22 @@ def texts_to_reread(con: duckdb.DuckDBPyConnection, pieces: Iterable[str]) -> pl
     return con.execute(_TEXTS, _looked_for(pieces)).pl()
 
 
-def others_counted(con: duckdb.DuckDBPyConnection, pieces: Iterable[str]) -> pl.DataFrame:
-    """The lines of the batch's days that hold none of the pieces, counted by what stands of them.
+def others_counted(con: duckdb.DuckDBPyConnection, those: pl.DataFrame) -> pl.DataFrame:
+    """The lines of the batch's days besides some, counted by what stands of them.
 
     Args:
         con: within a read transaction.
-        pieces: as in `lines_with_decisions`, which tells the other lines.
+        those: `account_id`, `transaction_id` of the lines to leave out.
 
     Returns:
         What `rules.replay.unmoved` reads.
 
     """
-    return con.execute(_COUNTED, _looked_for(pieces)).pl()
+    con.register("those_lines", those.to_arrow())
+    try:
+        return con.execute(_COUNTED).pl()
+    finally:
+        con.unregister("those_lines")
 
 
 def _looked_for(pieces: Iterable[str]) -> dict[str, str]:
@@ -211,8 +215,9 @@ SELECT {_DECIDED}, l.label, f.status AS draft_status, coalesce(t.currency, a.cur
 FROM transactions AS t
 SEMI JOIN batch_days USING (organization_id, environment, day)
 LEFT JOIN accounts AS a USING (account_id)
+ANTI JOIN those_lines USING (account_id, transaction_id)
 LEFT JOIN ({_IN_FORCE}) AS d USING (account_id, transaction_id, day)
-{_BESIDE} AND NOT {_MAY_HOLD}
+{_BESIDE}
 GROUP BY ALL
 """  # noqa: S608 - constants
 _SOME = f"""
