@@ -10,6 +10,7 @@ import typer
 from cli.books import rejections
 from cli.options import EitherEnvironment, Json, OneAccount, Organization
 from cli.output import emit, say, table
+from rules.reasons import Detail, Reason
 
 if TYPE_CHECKING:
     from assets.requeue import Requeue
@@ -26,8 +27,12 @@ def replay(
     transaction: Annotated[
         str | None, typer.Argument(metavar="[TRANSACTION]", help="One entry; left out: all that the options name.")
     ] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Only entries with this reason.")] = None,
-    detail: Annotated[str | None, typer.Option("--detail", help="Only entries with this detail.")] = None,
+    reason: Annotated[
+        Reason | None, typer.Option("--reason", metavar="REASON", help="Only entries with this reason.")
+    ] = None,
+    detail: Annotated[
+        Detail | None, typer.Option("--detail", metavar="DETAIL", help="Only entries with this detail.")
+    ] = None,
     account: OneAccount = None,
     organization: Organization = None,
     environment: EitherEnvironment = None,

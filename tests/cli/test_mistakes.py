@@ -68,6 +68,8 @@ USE = [
     ["drafts", "list", "--limit", "99999999999999999999"],
     ["rejections", "list", "--limit", "1000001"],
     ["invoices", "list", "--limit", "99999999999999999999"],
+    ["rejections", "replay", "--reason", "nonsense"],
+    ["rejections", "replay", "--detail", "nonsense"],
     ["rejections", "replay", "nope"],
     ["rejections", "replay", "nope", "--account", "acc"],
     ["backup", "."],

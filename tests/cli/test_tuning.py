@@ -261,7 +261,7 @@ def test_the_queue_is_asked_again_and_says_so(town: Town) -> None:
     queue = "SELECT count(*) AS n, count(replayed_at) AS asked FROM audit.rejections"
     found = town.done("sql", queue, "--json").document[0]
     assert 0 < told["entries"] == found["asked"] < found["n"]
-    assert "0 entries: 0 left the queue" in town.done("rejections", "replay", "--detail", "nothing").out
+    assert "0 entries: 0 left the queue" in town.done("rejections", "replay", "--detail", "unknown_invoice").out
     drafted = town.done("drafts", "list", "--limit", "1", "--json").document[0]["transaction_id"]
     assert "0 entries: 0 left the queue" in town.done("rejections", "replay", drafted).out
 
