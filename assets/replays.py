@@ -66,7 +66,6 @@ _SHOWN = [
     *("signals", *SEEN, "label", "draft_status"),
 ]
 """What is told of a line, and tried."""
-_READ_AGAIN = ["narration", "description", "counterparty", "reference", "tags", "status", "holder"]
 _OF_PAYMENTS = ["counterparty", "before_outcome", "before_detail"]
 
 
@@ -164,12 +163,9 @@ class Basis:
 
     def _partly_read(self, lines: pl.LazyFrame, texts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
         """Lines as they were seen, but for those whose texts are there to be read again."""
-        beside = texts.with_columns(again=True).rename({name: f"said_{name}" for name in _READ_AGAIN})
-        both = lines.join(beside, on=_LINE, how="left", maintain_order="left").collect(engine="in-memory").lazy()
-        seen = renumbered(both.filter(pl.col("again").is_null()), policy, self.now)
-        bare = both.filter("again").drop("signals", "counterparty", *SEEN, strict=False)
-        said = {f"said_{name}": name for name in _READ_AGAIN}
-        again = self._read(bare.rename(said).with_columns(account_currency="currency"), policy)
+        seen = renumbered(lines.join(texts, on=_LINE, how="anti"), policy, self.now)
+        bare = lines.drop("signals", "counterparty", *SEEN, strict=False).with_columns(account_currency="currency")
+        again = self._read(bare.join(texts, on=_LINE), policy)
         shown = [*_SHOWN, "counterparty"] if self._settles else _SHOWN
         return pl.concat([each.select(shown) for each in (again, seen)])
 
@@ -214,7 +210,7 @@ def _seen_and_texts(
 
 
 def _those_and_others(con: duckdb.DuckDBPyConnection, *, pieces: frozenset[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    those = replays.lines_with_decisions(con, pieces=pieces)
+    those = replays.lines_that_may_hold(con, pieces)
     return those, replays.others_counted(con, those.select(_LINE))
 
 

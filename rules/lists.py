@@ -52,8 +52,8 @@ ENTRIES = pl.Schema(
 _TOLD = ["row", "order", "list", "entry_id"]
 _Search = Callable[[pl.LazyFrame], pl.DataFrame]
 """Finds the entries that match among the texts of a field: the columns of `_TOLD`, a row a match."""
-_QUICK = 100  # needles
-_QUICK_SCANS = 3
+_NEEDLES_A_SCAN = 100
+_MOST_SCANS = 3
 _TENANT = ["organization_id", "environment"]
 _SCOPE = [*_TENANT, "account_id"]
 _VERDICT = pl.Struct({"deny": pl.String(), "allow": pl.String()})
@@ -71,7 +71,8 @@ def check_entry(list_: str, field: str, match: str, value: str) -> None:
             message = f"the {name} of an entry is one of {', '.join(known)}, not {given!r}"
             raise ListEntryError(message)
     try:
-        if _compared(field, match, value) and match == "regex":
+        _compared(field, match, value)
+        if match == "regex":
             pl.Series([""]).str.contains(f"(?:(?i){value})")  # in brackets, so that a comment left open is refused
     except (RulesError, pl.exceptions.ComputeError) as error:
         fault = str(error) if isinstance(error, RulesError) else "it is not a regular expression that can be used"
@@ -181,7 +182,7 @@ class Lists:
 
     def _verdicts(self, batch: pl.Series) -> pl.Series:
         lines = batch.struct.unnest().with_row_index("row")
-        concerned = lines.filter(_of_tenants(self.entries)).lazy()
+        concerned = lines.filter(_of_organizations(self.entries)).lazy()
         matching = pl.concat(search(_texts(concerned, field)) for field, search in self._searches)
         first = (
             matching.sort("order")
@@ -192,7 +193,7 @@ class Lists:
         return put_back(verdicts, first["row"], len(batch))
 
 
-def _of_tenants(entries: pl.DataFrame) -> pl.Expr:
+def _of_organizations(entries: pl.DataFrame) -> pl.Expr:
     return pl.col("organization_id").is_in(entries["organization_id"].unique().implode())
 
 
@@ -233,11 +234,11 @@ def _may_hold(text: pl.Expr, looked_for: pl.Series) -> pl.Expr:
     Up to a hundred are looked for by an automaton that is three times as quick as that for more of them.
     """
     plain = [*looked_for, GROWS]
-    if len(plain) > _QUICK_SCANS * _QUICK or not all(needle.isascii() for needle in looked_for):
+    if len(plain) > _MOST_SCANS * _NEEDLES_A_SCAN or not all(needle.isascii() for needle in looked_for):
         return pl.lit(value=True)
     return pl.any_horizontal(
-        text.str.contains_any(plain[start : start + _QUICK], ascii_case_insensitive=True)
-        for start in range(0, len(plain), _QUICK)
+        text.str.contains_any(plain[start : start + _NEEDLES_A_SCAN], ascii_case_insensitive=True)
+        for start in range(0, len(plain), _NEEDLES_A_SCAN)
     )
 
 
@@ -245,7 +246,7 @@ def _by_value(entries: pl.DataFrame) -> _Search:
     """Entries whose value is the same letters and digits as a reference."""
 
     def search(texts: pl.LazyFrame) -> pl.DataFrame:
-        compared = texts.filter(_of_tenants(entries)).with_columns(compared=letters_and_digits(pl.col("text")))
+        compared = texts.filter(_of_organizations(entries)).with_columns(compared=letters_and_digits(pl.col("text")))
         return _told([_joined(compared, entries, "compared").collect(engine="in-memory")])
 
     return search

@@ -16,7 +16,7 @@ _SELF = pl.Schema({"_self": pl.Boolean()})
 
 
 def with_names(lines: pl.LazyFrame, *, company: TermList) -> pl.LazyFrame:
-    """Add `company_term`, `company_at` and `_self`; and `_start`, which `may_be_named` asks for.
+    """Add `company_term`, `company_at` and `_self`; and `_start`, the counterparty's first letters, where plain.
 
     Company terms are looked for in the counterparty, or in the whole narration where the counterparty is unknown.
     """
@@ -28,7 +28,7 @@ def with_names(lines: pl.LazyFrame, *, company: TermList) -> pl.LazyFrame:
         lambda few: few.with_columns(_found=per_distinct(pl.col("party"), steps, _COMPANY)).unnest("_found"),
         _COMPANY,
     )
-    likely = may_be_named(holder.str.to_lowercase(), name)
+    likely = may_be_named(holder.str.to_lowercase(), name, pl.col("_start"))
     own = only_where(likely, {"name": name, "holder": holder}, _with_self, _SELF)
     start = pl.when(name.str.contains("(?i)^[a-z]{3}")).then(name.str.head(3).str.to_lowercase())
     return (
@@ -38,12 +38,9 @@ def with_names(lines: pl.LazyFrame, *, company: TermList) -> pl.LazyFrame:
     )
 
 
-def may_be_named(text: pl.Expr, name: pl.Expr) -> pl.Expr:
-    """Whether a text in lower case may hold a name's first word: a look at its first letters, where these are plain.
-
-    The name's first letters are taken from the column `_start`, where that is not null.
-    """
-    return text.str.contains(pl.col("_start"), literal=True).fill_null(name.is_not_null())
+def may_be_named(text: pl.Expr, name: pl.Expr, start: pl.Expr) -> pl.Expr:
+    """Whether a text in lower case may hold a name's first word: a look at its start, null where that is not plain."""
+    return text.str.contains(start, literal=True).fill_null(name.is_not_null())
 
 
 def _with_self(names: pl.LazyFrame) -> pl.LazyFrame:

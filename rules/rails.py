@@ -128,10 +128,11 @@ def _read(lines: pl.DataFrame, rail: Rail) -> pl.DataFrame:
         number = rail.field or 0
         found = pl.col("text").str.splitn("/", number + 2).struct
         fields = {"name": found.field(f"field_{number}"), "after": found.field(f"field_{number + 1}")}
-    read = lines.lazy().select("row", rail=pl.lit(rail.name), **{"after": pl.lit(""), **fields})
+    fields = {"after": pl.lit(""), **fields}
+    read = lines.lazy().select("row", rail=pl.lit(rail.name), **fields)
     if rail.runs_on:
         read = read.pipe(_parted)
-    parts = [_numberless(pl.col(part)) for part in ("before", "after") if part in fields or part == "after"]
+    parts = [_numberless(pl.col(part)) for part in ("before", "after") if part in fields]
     said = pl.concat_str(parts, separator=ANOTHER, ignore_nulls=True)
     return read.select("row", "rail", "name", said=said).collect(engine="in-memory")
 

@@ -33,9 +33,9 @@ def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
         known = texts.lazy().select(remark=form).collect(engine="in-memory")
         placed = lines.lazy().join(texts.lazy().with_row_index("place"), on="said", how="left", maintain_order="left")
         place = placed.select("place").collect(engine="in-memory").to_series()
-        said = lines.with_columns(remark=known["remark"].gather(place))
-        differs = said.select(_may_differ()).to_series()
-        anew = said.lazy().filter(differs).select(remark=_remark()).collect(engine="in-memory")
+        lines = lines.with_columns(remark=known["remark"].gather(place))
+        differs = lines.select(_may_differ()).to_series()
+        anew = lines.lazy().filter(differs).select(remark=_remark()).collect(engine="in-memory")
         finds_of = pl.concat([known, anew]).lazy().select(found=finds).collect(engine="in-memory").to_series()
         own_place = (len(known) + differs.cast(place.dtype).cum_sum() - 1).cast(place.dtype)
         return finds_of.gather(own_place.zip_with(differs, place))
@@ -49,7 +49,7 @@ def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
 
 def _may_differ() -> pl.Expr:
     """Whether the remark may be another than what is said: it says the name, or there is more to say."""
-    return _says_more() | may_be_named(pl.col("remark"), pl.col("name")).fill_null(value=False)
+    return _says_more() | may_be_named(pl.col("remark"), pl.col("name"), pl.col("_start")).fill_null(value=False)
 
 
 def _says_more() -> pl.Expr:
@@ -80,5 +80,5 @@ def _with_more(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _worded(form: pl.Expr) -> pl.Expr:
-    """A word form that holds a word, else null: the blanks before a find tell which word it is, so none may be over."""
+    """A word form that holds a word, else null: blanks that belong to no word would be counted as words."""
     return pl.when(form.str.strip_chars(f" {BREAK}") != "").then(form)

@@ -73,7 +73,10 @@ def same_words(one: Policy, other: Policy) -> bool:
 
 
 def same_numbers(one: Policy, other: Policy) -> bool:
-    """Whether two policies differ in nothing but what they see in texts: what is seen alike is decided alike."""
+    """Whether the table of one policy says what that of the other does of all that both see alike.
+
+    Its numbers alone: what settles a payment, and what stands on a document, decides no line.
+    """
     read, again = one.file, other.file
     return (read.floor, read.points, read.pending) == (again.floor, again.points, again.pending)
 
@@ -146,7 +149,7 @@ def cells(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def unmoved(counted: pl.DataFrame) -> pl.DataFrame:
-    """Cells, as `cells` gives them, of lines that stay as they are.
+    """Cells, as `cells` gives them, of lines that stay as they are: what stands of them is not judged again.
 
     Args:
         counted: `before_rule`, `before_outcome`, `before_reason`, `before_detail`, `currency`, `label`, `draft_status`,

@@ -27,10 +27,10 @@ def in_pieces(lines: pl.DataFrame, work: Callable[[pl.LazyFrame], pl.LazyFrame])
         What the work gave of all pieces, in the order of the lines.
 
     """
-    threads = min(pl.thread_pool_size(), -(-len(lines) // _WORTH))
-    if threads <= 1:
+    threads = max(1, min(pl.thread_pool_size(), -(-len(lines) // _WORTH)))
+    rounds = max(1, -(-len(lines) // (threads * PIECE)))
+    if threads * rounds == 1:
         return work(lines.lazy()).collect(engine="in-memory")
-    rounds = -(-len(lines) // (threads * PIECE))
     size = -(-len(lines) // (threads * rounds))
 
     def done(start: int) -> pl.DataFrame:

@@ -175,7 +175,10 @@ class TermList:
 
 
 def place_of(text: pl.Expr, found: pl.Expr, name: str) -> pl.Expr:
-    """Where in a word form a find begins, as "<name> word 3", counted from 1; null where nothing was found."""
+    """Where in a word form a find begins, as "<name> word 3", counted from 1; null where nothing was found.
+
+    The text may hold no blanks but the two of each word, whatever breaks stand between words.
+    """
     before = text.str.splitn(found, 2).struct.field("field_0")
-    # Each word has a blank on each side; a find that begins within a word leaves one of them behind.
+    # A find that begins within a word leaves one of its blanks behind.
     return pl.format(f"{name} word {{}}", before.str.count_matches(" ", literal=True) // 2 + 1)

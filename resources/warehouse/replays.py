@@ -48,22 +48,16 @@ def undecided_days(con: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def lines_with_decisions(
-    con: duckdb.DuckDBPyConnection, as_of: datetime | None = None, pieces: Iterable[str] | None = None
-) -> pl.DataFrame:
+def lines_with_decisions(con: duckdb.DuckDBPyConnection, as_of: datetime | None = None) -> pl.DataFrame:
     """The newest version of each line of the batch's days, with the decision that stands, its label and its draft.
 
     Args:
         con: within a read transaction.
         as_of: take the decisions that stood then, each with the version that it was made of; None for those in force.
-        pieces: only lines in force that may hold one of these runs of ASCII letters, in either case, or anything that
-            is not ASCII.
 
     Returns:
         The columns that `rules.replay.replayed` reads.
     """
-    if pieces is not None:
-        return con.execute(f"{_LINES_IN_FORCE} AND {_MAY_HOLD}", _looked_for(pieces)).pl()
     if as_of is None:
         return con.execute(_LINES_IN_FORCE).pl()
     return con.execute(_LINES_AS_OF, {"as_of": as_of}).pl()
@@ -102,6 +96,20 @@ def texts_to_reread(con: duckdb.DuckDBPyConnection, pieces: Iterable[str]) -> pl
 
     """
     return con.execute(_TEXTS, _looked_for(pieces)).pl()
+
+
+def lines_that_may_hold(con: duckdb.DuckDBPyConnection, pieces: Iterable[str]) -> pl.DataFrame:
+    """The lines of the batch's days that may hold one of the pieces, or anything that is not ASCII.
+
+    Args:
+        con: within a read transaction.
+        pieces: runs of ASCII letters, in either case.
+
+    Returns:
+        The columns of `lines_with_decisions`.
+
+    """
+    return con.execute(_LINES_THAT_MAY_HOLD, _looked_for(pieces)).pl()
 
 
 def others_counted(con: duckdb.DuckDBPyConnection, those: pl.DataFrame) -> pl.DataFrame:
@@ -164,13 +172,15 @@ _VERSIONS_THEN = f"""(
     UNION ALL BY NAME
     SELECT * FROM transactions ANTI JOIN ({_DECIDED_THEN}) AS d USING (account_id, transaction_id)
 )"""  # noqa: S608 - constants
-_DECIDED = "d.rule AS before_rule, d.outcome AS before_outcome, d.reason AS before_reason, d.detail AS before_detail"
-_STANDING = f"""
-    {_DECIDED},
-    d.score AS before_score, d.signals AS before_signals, l.label, f.status AS draft_status
+_FROM = """
 FROM __TRANSACTIONS__ AS t
 SEMI JOIN batch_days USING (organization_id, environment, day)
 LEFT JOIN accounts AS a USING (account_id)
+"""
+_DECIDED = "d.rule AS before_rule, d.outcome AS before_outcome, d.reason AS before_reason, d.detail AS before_detail"
+_STANDING = f"""
+    {_DECIDED}, d.score AS before_score, d.signals AS before_signals, l.label, f.status AS draft_status
+{_FROM}
 """
 _BESIDE = f"""
 LEFT JOIN (
@@ -204,22 +214,19 @@ _MAY_HOLD = f"coalesce({_HOLDS}, false)"
 _TEXTS = f"""
 SELECT t.account_id, t.transaction_id, t.narration, t.description, t.counterparty, t.reference, t.tags, t.status,
     a.holder
-FROM transactions AS t
-SEMI JOIN batch_days USING (organization_id, environment, day)
-LEFT JOIN accounts AS a USING (account_id)
+{_FROM.replace("__TRANSACTIONS__", "transactions")}
 WHERE t.{_BOUNDS} AND {_MAY_HOLD}
-"""  # noqa: S608 - constants
+"""
+_LINES_THAT_MAY_HOLD = f"{_LINES_IN_FORCE} AND {_MAY_HOLD}"
 _COUNTED = f"""
 SELECT {_DECIDED}, l.label, f.status AS draft_status, coalesce(t.currency, a.currency) AS currency, count(*) AS lines,
     sum(t.amount)::BIGINT AS amount
-FROM transactions AS t
-SEMI JOIN batch_days USING (organization_id, environment, day)
-LEFT JOIN accounts AS a USING (account_id)
+{_FROM.replace("__TRANSACTIONS__", "transactions")}
 ANTI JOIN those_lines USING (account_id, transaction_id)
 LEFT JOIN ({_IN_FORCE}) AS d USING (account_id, transaction_id, day)
 {_BESIDE}
 GROUP BY ALL
-"""  # noqa: S608 - constants
+"""
 _SOME = f"""
 SELECT *, CAST({_LOT} % 5 AS TINYINT) AS fold FROM ({_LINES_IN_FORCE})
 WHERE label IS NOT NULL OR {_LOT} // 5 % 1_000_000 < $share

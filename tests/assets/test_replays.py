@@ -18,7 +18,7 @@ from assets.sweeps import sweep
 from resources.clock import FixedClock
 from resources.errors import ConfigurationError, KobosiftError
 from resources.row_files import read_rows
-from resources.warehouse import lists, settlements
+from resources.warehouse import lists, replays, settlements
 from resources.warehouse.labels import all_words
 from resources.warehouse.lists import Entry
 from rules.knobs import parse_knob
@@ -104,6 +104,7 @@ def test_a_replay_of_other_numbers_reads_no_text_again_and_tells_the_same(
     [
         "",
         'terms.personal = ["hello"]',
+        'terms.personal = ["hello"]\npending.days = 1',
         'terms.business = ["birthday"]\nterms.personal = ["payment"]\nfloor.NGN = "6000"',
         'terms.company = ["ﬁt*", "plc"]\nterms.refund = ["order"]',
         'terms.personal = ["nobody", "says", "this"]',
@@ -113,6 +114,7 @@ def test_a_replay_of_other_words_reads_the_texts_that_may_hold_them_and_tells_th
     books: Books, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str, billed: bool
 ) -> None:
     books.receive(
+        row("p", "POS", status="pending", day=1),
         row("o", "cafe", description="Ｈｅｌｌｏ"),  # noqa: RUF001 - it is "Hello"
         row("f", "NIP/GTB/FIT FORMS/hello"),
         row("d", "refund of order", type="debit"),
@@ -133,6 +135,24 @@ def test_a_replay_of_other_words_reads_the_texts_that_may_hold_them_and_tells_th
     of_payments = [each.settlements.lines.sort(pl.all()) for each in (quick, slow) if each.settlements]
     assert len(of_payments) == 2 * billed
     assert not billed or of_payments[0].equals(of_payments[1])
+
+
+def test_lines_that_hold_no_word_that_changed_are_counted_and_not_read(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.receive(row("x", "POS xylophone"), row("y", "POS"))
+    books.decide()
+    counted: list[int] = []
+
+    def noted(*asked: Any) -> pl.DataFrame:
+        found = others_counted(*asked)
+        counted.append(found["lines"].sum())
+        return found
+
+    others_counted = replays.others_counted
+    monkeypatch.setattr(replays, "others_counted", noted)
+    found = tried(books, parse_policy('terms.personal = ["xylophone"]', "a test"))
+    assert 0 < sum(counted) < found.summary.lines
 
 
 def test_a_sweep_under_other_words_is_at_each_point_what_a_replay_tells(books: Books) -> None:
