@@ -35,8 +35,8 @@ def per_distinct(
         places = known.with_row_index("place")
         found = known
         for step in steps:
-            found = found.with_columns(**step)
-        told = found.select(pl.struct(outputs).alias("found")).collect(engine="in-memory")["found"]
+            found = found.with_columns_seq(**step)
+        told = found.select_seq(pl.struct(outputs).alias("found")).collect(engine="in-memory")["found"]
         return told.gather(
             lines.lazy().join(places, on=name, how="left", maintain_order="left").collect(engine="in-memory")["place"]
         )
@@ -66,8 +66,12 @@ def only_where(
 
     def look_closer(batch: pl.Series) -> pl.Series:
         lines = batch.struct.unnest()
-        few = work(lines.lazy().filter("_holds")).select(pl.struct(outputs).alias("found")).collect(engine="in-memory")
-        place = lines.select(pl.when("_holds").then(pl.col("_holds").cum_sum() - 1)).to_series()
+        few = (
+            work(lines.lazy().filter("_holds"))
+            .select_seq(pl.struct(outputs).alias("found"))
+            .collect(engine="in-memory")
+        )
+        place = lines.select_seq(pl.when("_holds").then(pl.col("_holds").cum_sum() - 1)).to_series()
         return few.to_series().gather(place)
 
     named = [condition.fill_null(value=False).alias("_holds"), *(column.alias(name) for name, column in inputs.items())]

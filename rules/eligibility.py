@@ -134,7 +134,7 @@ def judged(shown: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
         "nearest_miss": _nearest_miss(policy.points),
     }
     verdicts = per_distinct(pl.col("signals"), [{"row": first_row(rows)}, verdict], _VERDICT, name="signals")
-    return shown.with_columns(_verdict=verdicts).unnest("_verdict")
+    return shown.with_columns_seq(_verdict=verdicts).unnest("_verdict")
 
 
 # The blockers of the table's first rows, each with the signals that would have to be otherwise.

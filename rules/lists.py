@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 import polars as pl
 
@@ -171,8 +171,10 @@ class Lists:
         """
         if self.entries.is_empty():
             return pl.lit(None, dtype=_VERDICT)
-        texts = [text.alias(field) for field, text in fields.items() if field in self.entries["field"]]
-        return pl.struct(*_SCOPE, *texts).map_batches(self._verdicts, return_dtype=_VERDICT, is_elementwise=True)
+        texts = [fields[field].alias(field) for field in dict(self._searches)]
+        # Made ready here: within the work, threads that wait for each other would wait for its lock as well.
+        verdicts = partial(self._verdicts, self._searches)
+        return pl.struct(*_SCOPE, *texts).map_batches(verdicts, return_dtype=_VERDICT, is_elementwise=True)
 
     @cached_property
     def _searches(self) -> list[tuple[str, _Search]]:
@@ -180,16 +182,16 @@ class Lists:
         groups = self.entries.group_by("field", "way")
         return [(str(field), _WAYS[str(way)](group)) for (field, way), group in groups]
 
-    def _verdicts(self, batch: pl.Series) -> pl.Series:
+    def _verdicts(self, searches: list[tuple[str, _Search]], batch: pl.Series) -> pl.Series:
         lines = batch.struct.unnest().with_row_index("row")
         concerned = lines.filter(_of_organizations(self.entries)).lazy()
-        matching = pl.concat(search(_texts(concerned, field)) for field, search in self._searches)
+        matching = pl.concat(search(_texts(concerned, field)) for field, search in searches)
         first = (
             matching.sort("order")
             .group_by("row")
             .agg(*(pl.col("entry_id").filter(pl.col("list") == name).first().alias(name) for name in LISTS))
         )
-        verdicts = first.select(pl.struct("deny", "allow").alias("verdict")).to_series()
+        verdicts = first.select_seq(pl.struct("deny", "allow").alias("verdict")).to_series()
         return put_back(verdicts, first["row"], len(batch))
 
 
@@ -199,7 +201,7 @@ def _of_organizations(entries: pl.DataFrame) -> pl.Expr:
 
 def _texts(lines: pl.LazyFrame, field: str) -> pl.LazyFrame:
     """The texts of one field, each beside its line and the line's scope."""
-    texts = lines.select("row", *_SCOPE, text=field)
+    texts = lines.select_seq("row", *_SCOPE, text=field)
     return (texts.explode("text") if field == "tag" else texts).filter(pl.col("text").is_not_null())
 
 
@@ -211,14 +213,14 @@ def _by_needle(entries: pl.DataFrame) -> _Search:
     def search(texts: pl.LazyFrame) -> pl.DataFrame:
         spotted = (
             texts.filter(may_hold)
-            .with_columns(low=pl.col("text").str.to_lowercase())
-            .with_columns(needle=pl.col("low").str.extract_many(looked_for.implode(), overlapping=True))
+            .with_columns_seq(low=pl.col("text").str.to_lowercase())
+            .with_columns_seq(needle=pl.col("low").str.extract_many(looked_for.implode(), overlapping=True))
             .explode("needle")
         )
         likely = (
             _joined(spotted, entries, "needle")
             .filter(pl.col("low").str.contains(pl.col("beside"), literal=True))
-            .select(*_TOLD, "test", "text", "compared")
+            .select_seq(*_TOLD, "test", "text", "compared")
             .sort("compared")  # a pattern is made ready once
             .collect(engine="in-memory")
         )
@@ -246,7 +248,9 @@ def _by_value(entries: pl.DataFrame) -> _Search:
     """Entries whose value is the same letters and digits as a reference."""
 
     def search(texts: pl.LazyFrame) -> pl.DataFrame:
-        compared = texts.filter(_of_organizations(entries)).with_columns(compared=letters_and_digits(pl.col("text")))
+        compared = texts.filter(_of_organizations(entries)).with_columns_seq(
+            compared=letters_and_digits(pl.col("text"))
+        )
         return _told([_joined(compared, entries, "compared").collect(engine="in-memory")])
 
     return search
@@ -258,10 +262,10 @@ def _one_by_one(entries: pl.DataFrame) -> _Search:
     def search(texts: pl.LazyFrame) -> pl.DataFrame:
         there = texts.join(entries.lazy(), on=_TENANT, how="semi").collect(engine="in-memory")
         tenants = there.partition_by(_TENANT, as_dict=True)
-        pairs = [_joined(there.clear().lazy().with_columns(compared=pl.lit("")), entries, "compared")]
+        pairs = [_joined(there.clear().lazy().with_columns_seq(compared=pl.lit("")), entries, "compared")]
         for (organization, environment, compared), _ in entries.group_by(*_TENANT, "compared"):
             own = tenants.get((organization, environment), there.clear()).lazy()
-            found = own.filter(pl.col("text").str.contains(compared)).with_columns(compared=pl.lit(compared))
+            found = own.filter(pl.col("text").str.contains(compared)).with_columns_seq(compared=pl.lit(compared))
             pairs.append(_joined(found, entries, "compared"))
         return _told(pl.collect_all(pairs, engine="in-memory"))
 
@@ -275,7 +279,7 @@ def _joined(texts: pl.LazyFrame, entries: pl.DataFrame, on: str) -> pl.LazyFrame
 
 
 def _told(pairs: list[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(frame.select(_TOLD) for frame in pairs)
+    return pl.concat(frame.select_seq(_TOLD) for frame in pairs)
 
 
 _TESTS = {

@@ -31,7 +31,7 @@ def lifted(shown: pl.LazyFrame, overrules: pl.DataFrame) -> pl.LazyFrame:
     known = overrules.lazy().select(OVERRULES.names())
     return (
         shown.join(known, on=["account_id", "transaction_id"], how="left", maintain_order="left")
-        .with_columns(
+        .with_columns_seq(
             signals=pl.when(unlifted).then(pl.col("signals") + Signal.ALLOW_ENTRY.bit).otherwise("signals"),
             allow_entry=pl.coalesce("overrule_id", "allow_entry"),
         )

@@ -25,15 +25,15 @@ def with_names(lines: pl.LazyFrame, *, company: TermList) -> pl.LazyFrame:
     found = only_where(
         company.may_be_in(pl.col("_party")),
         {"party": pl.col("_party")},
-        lambda few: few.with_columns(_found=per_distinct(pl.col("party"), steps, _COMPANY)).unnest("_found"),
+        lambda few: few.with_columns_seq(_found=per_distinct(pl.col("party"), steps, _COMPANY)).unnest("_found"),
         _COMPANY,
     )
     likely = may_be_named(holder.str.to_lowercase(), name, pl.col("_start"))
     own = only_where(likely, {"name": name, "holder": holder}, _with_self, _SELF)
     start = pl.when(name.str.contains("(?i)^[a-z]{3}")).then(name.str.head(3).str.to_lowercase())
     return (
-        lines.with_columns(_party=pl.coalesce("counterparty", "_narration"), _start=start)
-        .with_columns(_found=found, _own=own)
+        lines.with_columns_seq(_party=pl.coalesce("counterparty", "_narration"), _start=start)
+        .with_columns_seq(_found=found, _own=own)
         .unnest("_found", "_own")
     )
 
@@ -45,8 +45,8 @@ def may_be_named(text: pl.Expr, name: pl.Expr, start: pl.Expr) -> pl.Expr:
 
 def _with_self(names: pl.LazyFrame) -> pl.LazyFrame:
     """Add `_self`: whether the name and the holder are the same set of two or more words; once for each pair."""
-    pairs = names.select("name", "holder").unique()
+    pairs = names.select_seq("name", "holder").unique()
     words, others = (word_form(pl.col(name)).str.strip_chars(" ").str.split("  ") for name in ("name", "holder"))
     same = words.list.set_symmetric_difference(others).list.len() == 0
-    known = pairs.with_columns(_self=same & (words.list.n_unique() > 1))
+    known = pairs.with_columns_seq(_self=same & (words.list.n_unique() > 1))
     return names.join(known, on=["name", "holder"], how="left", maintain_order="left")

@@ -247,8 +247,11 @@ class Policy:
 
     def terms(self, kind: str) -> TermList:
         """The terms of one kind: business, personal, refund, reversal, company or boilerplate."""
-        texts: list[str] = getattr(self.file.terms, kind)
-        return TermList(tuple(parse_term(text) for text in texts))
+        return self._term_lists[kind]
+
+    @cached_property
+    def _term_lists(self) -> dict[str, TermList]:
+        return {kind: TermList(tuple(map(parse_term, texts))) for kind, texts in self.file.terms}
 
     def overridden(self, floor_ngn: str | None = None, reference_pattern: str | None = None) -> Policy:
         """The policy with the floor and the pattern that the settings give, where they give one.

@@ -68,10 +68,9 @@ RAILS = (
 """Tried in this order; rails that begin alike stand together."""
 
 _KINDS = {starts: tuple(rails) for starts, rails in groupby(RAILS, key=lambda rail: rail.starts)}
-_RAILS_OF = dict(enumerate(_KINDS.values()))
-"""Rails that begin alike are of one kind, by its number; only rails of its kind are tried on a narration."""
-_KIND_OF = {start: kind for kind, starts in enumerate(_KINDS) for start in starts}
-_BEGINNING = "(?i)^(?:" + "|".join(re.escape(start) for start in _KIND_OF) + ")"
+_RAILS_OF = {start: rails for starts, rails in _KINDS.items() for start in starts}
+"""The rails of each beginning; only these are tried on a narration that begins so."""
+_BEGINNING = "(?i)^(?:" + "|".join(re.escape(start) for start in _RAILS_OF) + ")"
 ANOTHER = "1"
 """Stands between what is said before the name and after it; free, since every number that is said is made `0`."""
 
@@ -90,17 +89,20 @@ def with_parsed(lines: pl.LazyFrame, narration: str) -> pl.LazyFrame:
     """
     names = {field: field if field == "rail" else f"_{field}" for field in PARSED}
     read = pl.col(narration).map_batches(_parsed, return_dtype=pl.Struct(PARSED), is_elementwise=True)
-    return lines.with_columns(_parsed=read.struct.rename_fields(list(names.values()))).unnest("_parsed")
+    return lines.with_columns_seq(_parsed=read.struct.rename_fields(list(names.values()))).unnest("_parsed")
 
 
 def _parsed(narrations: pl.Series) -> pl.Series:
     """What the rails read, each kind of them on the narrations that begin as it does."""
-    start = pl.col("text").str.extract(_BEGINNING, 0).str.to_lowercase()
     lines = pl.DataFrame({"text": narrations}).with_row_index("row")
-    kinds = lines.with_columns(kind=start.replace_strict(_KIND_OF, default=None, return_dtype=pl.UInt8))
+    begun = lines.with_columns_seq(start=pl.col("text").str.extract(_BEGINNING, 0))
+    alike: dict[tuple[Rail, ...], list[pl.DataFrame]] = {}
+    for (start,), left in begun.partition_by("start", as_dict=True, include_key=False).items():
+        alike.setdefault(_RAILS_OF.get(str(start or "").lower(), ()), []).append(left)
     read = [_unread(lines.clear())]
-    for (kind,), left in kinds.partition_by("kind", as_dict=True).items():
-        for rail in _RAILS_OF.get(kind, ()):
+    for rails, parts in alike.items():
+        left = pl.concat(parts)
+        for rail in rails:
             fields = _read(left, rail)
             misfits = fields["name"].null_count()
             read.append(fields.filter(pl.col("name").is_not_null()) if misfits else fields)
@@ -110,13 +112,13 @@ def _parsed(narrations: pl.Series) -> pl.Series:
         else:
             read.append(_unread(left))
     told = pl.concat(read)
-    return put_back(told.select(pl.struct(PARSED.names()).alias("parsed")).to_series(), told["row"], len(told))
+    return put_back(told.select_seq(pl.struct(PARSED.names()).alias("parsed")).to_series(), told["row"], len(told))
 
 
 def _unread(lines: pl.DataFrame) -> pl.DataFrame:
     """Narrations that no rail fits: nobody is named, and all is said."""
     nothing = pl.lit(None, dtype=pl.String)
-    return lines.select("row", rail=nothing, name=nothing, said=_numberless(pl.col("text")))
+    return lines.select_seq("row", rail=nothing, name=nothing, said=_numberless(pl.col("text")))
 
 
 def _read(lines: pl.DataFrame, rail: Rail) -> pl.DataFrame:
@@ -129,19 +131,19 @@ def _read(lines: pl.DataFrame, rail: Rail) -> pl.DataFrame:
         found = pl.col("text").str.splitn("/", number + 2).struct
         fields = {"name": found.field(f"field_{number}"), "after": found.field(f"field_{number + 1}")}
     fields = {"after": pl.lit(""), **fields}
-    read = lines.lazy().select("row", rail=pl.lit(rail.name), **fields)
+    read = lines.lazy().select_seq("row", rail=pl.lit(rail.name), **fields)
     if rail.runs_on:
         read = read.pipe(_parted)
     parts = [_numberless(pl.col(part)) for part in ("before", "after") if part in fields]
     said = pl.concat_str(parts, separator=ANOTHER, ignore_nulls=True)
-    return read.select("row", "rail", "name", said=said).collect(engine="in-memory")
+    return read.select_seq("row", "rail", "name", said=said).collect(engine="in-memory")
 
 
 def _parted(read: pl.LazyFrame) -> pl.LazyFrame:
     """What was read as the name, parted from the remark after it; one search without groups, which are slow."""
     remark = pl.col("name").str.extract(_REMARK, 0)
     name = pl.coalesce(pl.col("name").str.strip_suffix(pl.col("after")), "name").str.strip_chars_end()
-    return read.with_columns(after=remark).with_columns(name=name, after=pl.col("after").str.slice(1))
+    return read.with_columns_seq(after=remark).with_columns(name=name, after=pl.col("after").str.slice(1))
 
 
 def _numberless(text: pl.Expr) -> pl.Expr:

@@ -38,12 +38,12 @@ def first_matching_token(narrations: pl.Expr, pattern: str) -> pl.Expr:
     def find(batch: pl.Series) -> pl.Series:
         lines = batch.alias("text").to_frame().with_row_index("row")
         text, around = pl.col("text"), pl.col("around")
-        likely = lines.filter(text.str.contains(loose)).with_columns(
+        likely = lines.filter(text.str.contains(loose)).with_columns_seq(
             around=text.str.extract(f"{_NO_SEPARATOR}(?:{loose}){_NO_SEPARATOR}", 0)
         )
         is_token = (around != "") & around.str.contains(pattern) & ~around.str.contains(SEPARATORS)
-        tokens = likely.select(is_token).to_series()
-        others = likely.filter(~tokens).with_columns(around=_first_of_all_tokens(text, pattern))
+        tokens = likely.select_seq(is_token).to_series()
+        others = likely.filter(~tokens).with_columns_seq(around=_first_of_all_tokens(text, pattern))
         found = pl.concat([likely.filter(tokens), others])
         return put_back(found["around"], found["row"], len(lines))
 
@@ -73,7 +73,7 @@ def first_numbered_token(narration: pl.Expr, invoices: pl.DataFrame) -> pl.Expr:
     if invoices.is_empty():
         return pl.lit(None, dtype=pl.String)
     numbers = (
-        invoices.select(*TENANT, stripped=letters_and_digits(normalised(pl.col("number"))))
+        invoices.select_seq(*TENANT, stripped=letters_and_digits(normalised(pl.col("number"))))
         .filter(_long_enough(pl.col("stripped")))
         .unique()
     )
@@ -82,14 +82,14 @@ def first_numbered_token(narration: pl.Expr, invoices: pl.DataFrame) -> pl.Expr:
         rows = batch.struct.unnest().with_row_index("row")
         tokens = (
             rows.filter(pl.col("narration").str.contains(r"\d"))
-            .with_columns(token=tokens_of(pl.col("narration")))
+            .with_columns_seq(token=tokens_of(pl.col("narration")))
             .explode("token")
-            .with_columns(stripped=letters_and_digits(pl.col("token")))
+            .with_columns_seq(stripped=letters_and_digits(pl.col("token")))
             .filter(_long_enough(pl.col("stripped")))
             .join(numbers, on=[*TENANT, "stripped"], how="semi", maintain_order="left")
             .unique("row", keep="first", maintain_order=True)
         )
-        return rows.select("row").join(tokens, on="row", how="left", maintain_order="left")["token"]
+        return rows.select_seq("row").join(tokens, on="row", how="left", maintain_order="left")["token"]
 
     return pl.struct(*TENANT, narration.alias("narration")).map_batches(
         find, return_dtype=pl.String, is_elementwise=True

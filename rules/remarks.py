@@ -30,26 +30,34 @@ def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
     def found(batch: pl.Series) -> pl.Series:
         lines = batch.struct.unnest()
         texts = lines["said"].unique().to_frame()
-        known = texts.lazy().select(remark=form).collect(engine="in-memory")
+        known = texts.lazy().select_seq(remark=form).collect(engine="in-memory")
         placed = lines.lazy().join(texts.lazy().with_row_index("place"), on="said", how="left", maintain_order="left")
-        place = placed.select("place").collect(engine="in-memory").to_series()
-        lines = lines.with_columns(remark=known["remark"].gather(place))
-        differs = lines.select(_may_differ()).to_series()
-        anew = lines.lazy().filter(differs).select(remark=_remark()).collect(engine="in-memory")
-        finds_of = pl.concat([known, anew]).lazy().select(found=finds).collect(engine="in-memory").to_series()
-        own_place = (len(known) + differs.cast(place.dtype).cum_sum() - 1).cast(place.dtype)
-        return finds_of.gather(own_place.zip_with(differs, place))
+        place = placed.select_seq("place").collect(engine="in-memory").to_series()
+        likely = (
+            lines.with_columns_seq(remark=known["remark"].gather(place)).with_row_index("row").filter(_may_differ())
+        )
+        anew = likely.filter(_differs()).select_seq("row", remark=_remark())
+        remarks = pl.concat([known, anew.select_seq("remark")])
+        own = place.scatter(anew["row"], pl.arange(len(known), len(remarks), dtype=place.dtype, eager=True))
+        return remarks.lazy().select_seq(found=finds).collect(engine="in-memory").to_series().gather(own)
 
     inputs = pl.struct(
         "description", "tags", "_start", pl.col("_said").alias("said"), pl.col("counterparty").alias("name")
     )
     finding = inputs.map_batches(found, return_dtype=pl.Struct(_FINDS), is_elementwise=True)
-    return lines.with_columns(_found=finding).unnest("_found")
+    return lines.with_columns_seq(_found=finding).unnest("_found")
 
 
 def _may_differ() -> pl.Expr:
     """Whether the remark may be another than what is said: it says the name, or there is more to say."""
     return _says_more() | may_be_named(pl.col("remark"), pl.col("name"), pl.col("_start")).fill_null(value=False)
+
+
+def _differs() -> pl.Expr:
+    """Whether the remark is another than what is said."""
+    name = word_form(pl.col("name"))
+    named = pl.when(name.str.len_bytes() > len("  ")).then(pl.col("remark").str.contains(name, literal=True))
+    return _says_more() | named.fill_null(value=False)
 
 
 def _says_more() -> pl.Expr:
@@ -76,7 +84,7 @@ def _with_more(lines: pl.LazyFrame) -> pl.LazyFrame:
     """Add `more`: what is said in a line's description and tags."""
     tags = pl.col("tags").list.eval(_worded(word_form(normalised(pl.element())))).list.drop_nulls().list.join(BREAK)
     description = _worded(word_form(normalised(pl.col("description"))))
-    return lines.with_columns(more=pl.concat_str([description, tags], separator=BREAK, ignore_nulls=True))
+    return lines.with_columns_seq(more=pl.concat_str([description, tags], separator=BREAK, ignore_nulls=True))
 
 
 def _worded(form: pl.Expr) -> pl.Expr:

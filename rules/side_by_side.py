@@ -1,13 +1,13 @@
 """Work on lines side by side: a frame in pieces, each worked through by a thread of its own.
 
 Polars' own engines share out every single step among the threads, and on texts wait for each other at each of them; a
-piece that one thread works through from its first step to its last waits for nobody.
+piece that one thread works through from its first step to its last waits for nobody. So that it stays with its thread,
+the work uses `with_columns_seq` and `select_seq`, which take one expression after the other, and chunk after chunk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
@@ -21,7 +21,8 @@ def in_pieces(lines: pl.DataFrame, work: Callable[[pl.LazyFrame], pl.LazyFrame])
 
     Args:
         lines: any columns.
-        work: gives rows of the same columns for every piece, the empty one too; called from several threads.
+        work: gives rows of the same columns for every piece, the empty one too; what it asks for is carried out by
+            the threads of Polars, several pieces at a time.
 
     Returns:
         What the work gave of all pieces, in the order of the lines.
@@ -29,12 +30,10 @@ def in_pieces(lines: pl.DataFrame, work: Callable[[pl.LazyFrame], pl.LazyFrame])
     """
     threads = max(1, min(pl.thread_pool_size(), -(-len(lines) // _WORTH)))
     rounds = max(1, -(-len(lines) // (threads * PIECE)))
-    if threads * rounds == 1:
-        return work(lines.lazy()).collect(engine="in-memory")
-    size = -(-len(lines) // (threads * rounds))
-
-    def done(start: int) -> pl.DataFrame:
-        return work(lines.slice(start, size).lazy()).collect(engine="in-memory")
-
-    with ThreadPoolExecutor(threads, thread_name_prefix="lines") as pool:
-        return pl.concat(pool.map(done, range(0, len(lines), size)))
+    size = max(1, -(-len(lines) // (threads * rounds)))
+    pieces = list(lines.iter_slices(size)) or [lines]
+    # A thread that waits may begin any work that is left, so that no more pieces are begun than there are threads.
+    together = [pieces[first : first + threads] for first in range(0, len(pieces), threads)]
+    return pl.concat(
+        done for some in together for done in pl.collect_all([work(piece.lazy()) for piece in some], engine="in-memory")
+    )

@@ -99,15 +99,15 @@ def signals(
 def _with_parties(lines: pl.LazyFrame) -> pl.LazyFrame:
     """Normalise the texts; read the narration by its rail's grammar; say who the counterparty is."""
     return (
-        lines.with_columns(
+        lines.with_columns_seq(
             pl.col("currency").fill_null(pl.col("account_currency")),
             _narration=pl.col("narration").fill_null("").str.strip_chars(),
             _explicit=_given(pl.col("counterparty")),
             _explicit_reference=_given(pl.col("reference")),
         )
-        .with_columns(_narration=normalised(pl.col("_narration")))
+        .with_columns_seq(_narration=normalised(pl.col("_narration")))
         .pipe(rails.with_parsed, "_narration")
-        .with_columns(counterparty=pl.coalesce("_explicit", _not_blank(pl.col("_name"))))
+        .with_columns_seq(counterparty=pl.coalesce("_explicit", _not_blank(pl.col("_name"))))
     )
 
 
@@ -117,7 +117,7 @@ def _given(text: pl.Expr) -> pl.Expr:
     few = only_where(
         text.is_not_null(),
         {"text": text},
-        lambda lines: lines.with_columns(given=given),
+        lambda lines: lines.with_columns_seq(given=given),
         pl.Schema({"given": pl.String()}),
     )
     return few.struct.field("given")
@@ -136,7 +136,7 @@ def _with_references(lines: pl.LazyFrame, *, pattern: str | None, invoices: pl.D
         fits, found = pl.lit(value=True), first_numbered_token(searched, invoices)
     else:
         fits, found = explicit.str.contains(pattern), first_matching_token(searched, pattern)
-    return lines.with_columns(
+    return lines.with_columns_seq(
         _reference_parses=explicit.is_null() | fits,
         refused_reference=pl.when(~fits).then(explicit),
         reference=pl.when(explicit.is_not_null()).then(pl.when(fits).then(explicit)).otherwise(found),
@@ -153,7 +153,7 @@ def _with_verdicts(lines: pl.LazyFrame, *, lists: Lists) -> pl.LazyFrame:
             "tag": pl.col("tags").list.eval(normalised(pl.element())),
         }
     )
-    return lines.with_columns(_verdict=verdict).with_columns(
+    return lines.with_columns_seq(_verdict=verdict).with_columns_seq(
         deny_entry=pl.col("_verdict").struct.field("deny"), allow_entry=pl.col("_verdict").struct.field("allow")
     )
 
@@ -178,6 +178,6 @@ def _with_bits(lines: pl.LazyFrame, *, policy: Policy, now: datetime) -> pl.Lazy
         **{signal: pl.col(f"{kind}_term").is_not_null() for kind, signal in REMARK_TERMS.items()},
     }
     bit_values = [test.fill_null(value=False).cast(pl.UInt32) * signal.bit for signal, test in held.items()]
-    return lines.with_columns(floor=floor_of(policy, pl.col("currency"))).with_columns(
+    return lines.with_columns_seq(floor=floor_of(policy, pl.col("currency"))).with_columns_seq(
         signals=pl.sum_horizontal(bit_values).cast(pl.UInt32)
     )

@@ -23,8 +23,15 @@ BREAK = "\n"  # between texts that follow each other: no term reaches across it
 
 def normalised(text: pl.Expr) -> pl.Expr:
     """Text in Unicode's NFKC form, its case kept; plain ASCII passes through, for it is normal already."""
-    ascii_only = text.str.len_bytes() == text.str.len_chars()
-    return pl.when(ascii_only).then(text).otherwise(pl.when(~ascii_only).then(text).str.normalize("NFKC"))
+    return text.map_batches(_normalised, return_dtype=pl.String, is_elementwise=True)
+
+
+def _normalised(texts: pl.Series) -> pl.Series:
+    ascii_only = texts.str.len_bytes() == texts.str.len_chars()
+    if ascii_only.all():
+        return texts
+    others = pl.when(~ascii_only).then(texts).str.normalize("NFKC")
+    return pl.select(pl.when(ascii_only).then(texts).otherwise(others)).to_series()
 
 
 def word_form(text: pl.Expr) -> pl.Expr:
@@ -68,7 +75,7 @@ class Term:
     text: str
     words: tuple[str, ...]
 
-    @property
+    @cached_property
     def literal(self) -> str | None:
         """What to find in a word form, where the term's stars are at its own ends only; else None."""
         inner = [*(word.endswith("*") for word in self.words[:-1]), *(word.startswith("*") for word in self.words[1:])]
