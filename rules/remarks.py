@@ -38,7 +38,7 @@ def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
         )
         anew = likely.filter(_differs()).select_seq("row", remark=_remark())
         remarks = pl.concat([known, anew.select_seq("remark")])
-        own = place.scatter(anew["row"], pl.arange(len(known), len(remarks), dtype=place.dtype, eager=True))
+        own = place.scatter(anew["row"], pl.int_range(len(known), len(remarks), dtype=pl.UInt32, eager=True))
         return remarks.lazy().select_seq(found=finds).collect(engine="in-memory").to_series().gather(own)
 
     inputs = pl.struct(
