@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rules import rails
 from rules.eligibility import decide
 from rules.lists import Lists
 from rules.overrules import OVERRULES, decide_lifted
@@ -51,3 +53,26 @@ def test_an_overrule_lifts_no_direction_currency_or_deny_entry() -> None:
     ):
         (found,), (ever,) = lifted([row], "tx-1"), plain([row])
         assert (found["outcome"], found["detail"]) == (ever["outcome"], ever["detail"])
+
+
+def test_lines_that_come_in_many_chunks_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    read = rails._parsed
+
+    def noted(narrations: pl.Series) -> pl.Series:
+        sizes.append(len(narrations))
+        return read(narrations)
+
+    monkeypatch.setattr(rails, "_parsed", noted)
+    rows = [line(f"NIP/GTB/ADA OKWUOSA/hello {number}", transaction_id=f"tx-{number}") for number in range(40)]
+    chunks = pl.concat([frame([row]) for row in rows], rechunk=False)
+    found = decide_lifted(
+        chunks,
+        policy=shipped(),
+        lists=Lists.in_force(ENTRIES, NOW),
+        invoices=INVOICES,
+        overrules=OVERRULES.to_frame(),
+        now=NOW,
+    )
+    assert sizes == [40]
+    assert found.sort("transaction_id").to_dicts() == plain(rows)

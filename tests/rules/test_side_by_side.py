@@ -61,6 +61,39 @@ def test_two_pieces_are_worked_on_at_a_time() -> None:
     assert in_pieces(LINES, meeting).equals(LINES)
 
 
+def test_a_piece_is_worked_through_by_one_thread_of_polars() -> None:
+    asked: list[int] = []
+
+    def noted(numbers: pl.Series) -> pl.Series:
+        asked.append(threading.get_ident())
+        return pl.select(numbers * 2).to_series()
+
+    def twice(lines: pl.LazyFrame) -> pl.LazyFrame:
+        number = pl.col("number").map_batches(noted, return_dtype=pl.Int64, is_elementwise=True)
+        return lines.with_columns_seq(number).with_columns_seq(number, half=pl.col("number") // 2)
+
+    in_pieces(LINES, twice)
+    assert len(asked) == 2
+    assert len(set(asked) - {threading.get_ident()}) == 1
+
+
+def test_lines_that_come_in_many_chunks_are_taken_whole() -> None:
+    sizes: list[int] = []
+
+    def noted(numbers: pl.Series) -> pl.Series:
+        sizes.append(len(numbers))
+        return numbers
+
+    def asking(lines: pl.LazyFrame) -> pl.LazyFrame:
+        number = pl.col("number").map_batches(noted, return_dtype=pl.Int64, is_elementwise=True)
+        return lines.with_columns_seq(number, half=pl.col("number") // 2)
+
+    chunks = pl.concat([LINES] * 50, rechunk=False)
+    assert chunks.n_chunks() == 50
+    assert in_pieces(chunks, asking)["number"].equals(chunks["number"])
+    assert sizes == [len(chunks)]
+
+
 @pytest.mark.usefixtures("small")
 def test_what_one_piece_fails_of_is_told() -> None:
     def failing(lines: pl.LazyFrame) -> pl.LazyFrame:
