@@ -34,6 +34,10 @@ BEFORE = ("rule", "outcome", "reason", "detail", "score", "signals")
 
 _NO_POINTS = PointsTable(business_term=0, reference=0, company=0, at_or_above_floor=0, minimum=0)
 _ROWS_THAT_PASS = sorted({row.number for row in table(_NO_POINTS) if row.outcome is Outcome.ELIGIBLE})
+_DECIDES_NO_LINE = {"name": True, "settlement": True, "document": True}
+_NUMBERS = {"floor": True, "points": True, "pending": True}
+_WORDS = {"terms": True, "currency": True, "reference": True}
+"""What tables of a policy do; one that is none of these is taken for both numbers and words."""
 _ENDS = ["stood", "ends"]
 _CELL = ["from", "to", "currency", "label", "draft_status"]
 DRAFTED, REVIEW = "drafted", "review"
@@ -68,17 +72,17 @@ def beside(shown: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
 
 def same_words(one: Policy, other: Policy) -> bool:
     """Whether two policies differ in numbers alone: what one saw in a line, the other sees."""
-    read, again = one.file, other.file
-    return (read.terms, read.currency, read.reference.pattern) == (again.terms, again.currency, again.reference.pattern)
+    return _same_but(one, other, {**_DECIDES_NO_LINE, **_NUMBERS, "reference": {"must_exist": True}})
 
 
 def same_numbers(one: Policy, other: Policy) -> bool:
-    """Whether the table of one policy says what that of the other does of all that both see alike.
+    """Whether the decision table of one policy says what that of the other does of all that both see alike."""
+    return _same_but(one, other, {**_DECIDES_NO_LINE, **_WORDS})
 
-    Its numbers alone: what settles a payment, and what stands on a document, decides no line.
-    """
-    read, again = one.file, other.file
-    return (read.floor, read.points, read.pending) == (again.floor, again.points, again.pending)
+
+def _same_but(one: Policy, other: Policy, tables: Mapping[str, Any]) -> bool:
+    """Whether two policies say the same, some tables left out."""
+    return one.file.model_dump(exclude=dict(tables)) == other.file.model_dump(exclude=dict(tables))
 
 
 def changed_pieces(one: Policy, other: Policy) -> frozenset[str] | None:

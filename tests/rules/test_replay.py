@@ -9,11 +9,24 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ConfigDict
 
 from rules.eligibility import decide
 from rules.lists import Lists
-from rules.policy import Policy
-from rules.replay import BEFORE, FLIPS, SEEN, beside, cells, changed_pieces, flips, renumbered, same_words, summary
+from rules.policy import Policy, PolicyFile
+from rules.replay import (
+    BEFORE,
+    FLIPS,
+    SEEN,
+    beside,
+    cells,
+    changed_pieces,
+    flips,
+    renumbered,
+    same_numbers,
+    same_words,
+    summary,
+)
 from rules.signals import signals
 from tests.rules.scenarios import NOW, Line, entries_frame, entry, frame, invoices_frame, line, policy
 
@@ -159,6 +172,39 @@ def test_boilerplate_currencies_and_patterns_let_any_line_be_seen_otherwise() ->
     assert changed_pieces(policy(), policy("points.minimum = 1")) == frozenset()
     one, other = (policy(f"terms.personal = {terms}") for terms in ('["gift*", "fuel money"]', '["charity", "gift*"]'))
     assert changed_pieces(one, other) == {"money", "charity"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words", "numbers"),
+    [
+        ('name = "another"', True, True),
+        ("floor.NGN = 7", True, False),
+        ("points.reference = 1", True, False),
+        ("pending.days = 1", True, False),
+        ('terms.personal = ["gift"]', False, True),
+        ('currency.invoice = ["USD"]', False, True),
+        ("reference.pattern = '^A'", False, True),
+        ("reference.must_exist = true", True, True),
+        ("settlement.narration_limit = 1", True, True),
+        ('document.invoice_type_code = "1"', True, True),
+    ],
+)
+def test_each_table_of_a_policy_is_known_as_words_or_numbers_or_neither(
+    changed: str, words: bool, numbers: bool
+) -> None:
+    assert policy(changed).file != policy().file
+    assert same_words(policy(), policy(changed)) is words
+    assert same_numbers(policy(), policy(changed)) is numbers
+
+
+def test_a_table_that_is_neither_counts_as_both() -> None:
+    class Later(PolicyFile):
+        model_config = ConfigDict(extra="allow")
+
+    before = policy()
+    after = Policy(Later.model_validate({**before.file.model_dump(), "later": 1}))
+    assert not same_words(before, after)
+    assert not same_numbers(before, after)
 
 
 def test_a_flipped_line_says_which_row_decided_and_what_is_seen_now() -> None:
