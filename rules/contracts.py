@@ -44,7 +44,7 @@ TRANSACTIONS = pa.DataFrameSchema(
     },
     name="transactions",
 )
-"""What `eligibility.decide` reads: the newest version of each line, with its account's holder and currency."""
+"""What `overrules.decide_lifted` reads: the newest version of each line, with its account's holder and currency."""
 
 DECISIONS = pa.DataFrameSchema(
     {
@@ -81,7 +81,7 @@ DECISIONS = pa.DataFrameSchema(
     strict=True,
     name="decisions",
 )
-"""What `eligibility.decide` gives, one row a transaction."""
+"""What `overrules.decide_lifted` gives, one row a transaction."""
 
 
 def checked(frame: pl.DataFrame, contract: pa.DataFrameSchema) -> pl.DataFrame:

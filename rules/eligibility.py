@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache, reduce
 from itertools import combinations
 
 import polars as pl
 
-from rules.contracts import DECISIONS, TRANSACTIONS
 from rules.distinct import per_distinct
-from rules.lists import Lists
 from rules.policy import PointsTable, Policy
 from rules.reasons import Detail, Outcome, Reason
-from rules.signals import Signal, bits, signals
+from rules.signals import Signal, bits
 
 
 @dataclass(frozen=True)
@@ -85,28 +82,6 @@ def table(points: PointsTable) -> tuple[Row, ...]:
         Row(12, score(points) < points.minimum, reject, personal, Detail.LOW_CONFIDENCE),
         Row(13, pl.lit(value=True), Outcome.ELIGIBLE, None, Detail.BUSINESS_SIGNAL),
     )
-
-
-def decide(
-    transactions: pl.LazyFrame, *, policy: Policy, entries: pl.DataFrame, invoices: pl.DataFrame, now: datetime
-) -> pl.LazyFrame:
-    """Decide every transaction, with the evidence of each decision, in one lazy pass.
-
-    Args:
-        transactions: the columns of `contracts.TRANSACTIONS`; others are ignored.
-        policy: the rules' numbers and words.
-        entries: allow and deny entries (`lists.ENTRIES`) of any tenants; those expired at `now` have no effect.
-        invoices: `organization_id`, `environment`, `number` of the tenants' invoices.
-        now: the time of the decision, UTC.
-
-    Returns:
-        One row a transaction, the columns of `contracts.DECISIONS`.
-
-    """
-    lists = Lists.in_force(entries, now)
-    lines = transactions.select(list(TRANSACTIONS.columns))
-    shown = signals(lines, policy=policy, lists=lists, invoices=invoices, now=now)
-    return judged(shown, policy).select(list(DECISIONS.columns))
 
 
 def first_row(rows: Sequence[Row]) -> pl.Expr:

@@ -48,7 +48,20 @@ def decide_lifted(
     overrules: pl.DataFrame,
     now: datetime,
 ) -> pl.DataFrame:
-    """Decide every transaction as `eligibility.decide` does, what people overruled lifted, on all cores."""
+    """Decide every transaction, with the evidence of each decision, what people overruled lifted, on all cores.
+
+    Args:
+        transactions: the columns of `contracts.TRANSACTIONS`; others are ignored.
+        policy: the rules' numbers and words.
+        lists: the allow and deny entries in force, of any tenants.
+        invoices: `organization_id`, `environment`, `number` of the tenants' invoices.
+        overrules: the columns of `OVERRULES`.
+        now: the time of the decision, UTC.
+
+    Returns:
+        One row a transaction, the columns of `contracts.DECISIONS`.
+
+    """
 
     def decided(lines: pl.LazyFrame) -> pl.LazyFrame:
         shown = signals(lines, policy=policy, lists=lists, invoices=invoices, now=now)

@@ -64,7 +64,7 @@ INVOICE_SCHEMA = {
 COMPARED = ("outcome", "reason", "detail", "score", "rule", "counterparty", "reference")
 
 
-def lines_frame(traps: Sequence[Trap]) -> pl.LazyFrame:
+def lines_frame(traps: Sequence[Trap]) -> pl.DataFrame:
     """The traps' lines as the product takes them."""
     rows = []
     for trap in traps:
@@ -91,7 +91,7 @@ def lines_frame(traps: Sequence[Trap]) -> pl.LazyFrame:
                 "account_currency": trap.account.currency,
             }
         )
-    return pl.DataFrame(rows, schema=LINE_SCHEMA).lazy()
+    return pl.DataFrame(rows, schema=LINE_SCHEMA)
 
 
 def entries_frame(traps: Sequence[Trap]) -> pl.DataFrame:
@@ -127,17 +127,19 @@ def invoices_frame(traps: Sequence[Trap]) -> pl.DataFrame:
 
 def product_says(traps: Sequence[Trap], policy: str, now: datetime = NOW) -> dict[str, dict[str, object]]:
     """The product's decisions by transaction id."""
-    from rules.eligibility import decide as product_decide
+    from rules.lists import Lists
+    from rules.overrules import OVERRULES, decide_lifted
     from rules.policy import parse_policy
 
-    frame = product_decide(
+    found = decide_lifted(
         lines_frame(traps),
         policy=parse_policy(POLICIES[policy], "a test"),
-        entries=entries_frame(traps),
+        lists=Lists.in_force(entries_frame(traps), now),
         invoices=invoices_frame(traps),
+        overrules=OVERRULES.to_frame(),
         now=now,
     )
-    return {str(row["transaction_id"]): row for row in frame.collect().to_dicts()}
+    return {str(row["transaction_id"]): row for row in found.to_dicts()}
 
 
 def oracle_says(trap: Trap, policy: Policy, now: datetime = NOW) -> dict[str, object]:

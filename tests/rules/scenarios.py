@@ -13,8 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from rules.eligibility import decide
-from rules.lists import ENTRIES
+from rules.lists import ENTRIES, Lists
+from rules.overrules import OVERRULES, decide_lifted
 from rules.policy import Policy, parse_policy
 from rules.signals import held_in
 
@@ -115,6 +115,14 @@ def policy(text: str = "") -> Policy:
     return parse_policy(text, "a test")
 
 
+def decide(
+    lines: pl.DataFrame, *, policy: Policy, entries: pl.DataFrame, invoices: pl.DataFrame, now: datetime
+) -> pl.DataFrame:
+    """What the rules decide of lines that nobody has overruled."""
+    lists, overrules = Lists.in_force(entries, now), OVERRULES.to_frame()
+    return decide_lifted(lines, policy=policy, lists=lists, invoices=invoices, overrules=overrules, now=now)
+
+
 def decided(
     lines: Iterable[Line],
     *,
@@ -126,12 +134,12 @@ def decided(
     """What is decided of lines, in their order."""
     rows = frame(lines)
     answer = decide(
-        rows.lazy(),
+        rows,
         policy=policy or shipped(),
         entries=entries_frame(entries),
         invoices=invoices_frame() if invoices is None else invoices,
         now=now,
-    ).collect()
+    )
     ordered = rows.select("transaction_id").join(answer, on="transaction_id", maintain_order="left")
     assert len(ordered) == len(rows)
     return ordered.to_dicts()

@@ -6,8 +6,7 @@ import polars as pl
 import pytest
 
 from rules.contracts import DECISIONS, TRANSACTIONS, ContractError, checked
-from rules.eligibility import decide
-from tests.rules.scenarios import LINES, NOW, entries_frame, frame, invoices_frame, line, policy, shipped
+from tests.rules.scenarios import LINES, NOW, decide, entries_frame, frame, invoices_frame, line, policy, shipped
 
 CANARY = "CANARY-48151623"  # stands for what must never leave: somebody's bank line
 
@@ -17,9 +16,7 @@ def lines() -> pl.DataFrame:
 
 
 def decisions() -> pl.DataFrame:
-    said = decide(
-        lines().lazy(), policy=shipped(), entries=entries_frame(), invoices=invoices_frame(), now=NOW
-    ).collect()
+    said = decide(lines(), policy=shipped(), entries=entries_frame(), invoices=invoices_frame(), now=NOW)
     assert CANARY in said["counterparty"].to_list()
     return said
 
@@ -112,5 +109,5 @@ def test_decisions_of_any_policy_keep_the_contract() -> None:
     plain = policy(
         "terms.business = []\nterms.personal = []\nterms.refund = []\nterms.reversal = []\nterms.company = []"
     )
-    said = decide(lines().lazy(), policy=plain, entries=entries_frame(), invoices=invoices_frame(), now=NOW).collect()
+    said = decide(lines(), policy=plain, entries=entries_frame(), invoices=invoices_frame(), now=NOW)
     assert checked(said, DECISIONS).equals(said)

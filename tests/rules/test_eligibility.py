@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.eligibility import decide, first_row, judged, nearest_misses, score, table
+from rules.eligibility import first_row, judged, nearest_misses, score, table
 from rules.policy import PointsTable
 from rules.signals import Signal, bits, held_in
 from tests.rules.scenarios import (
     BOOKED,
     HOLDER,
     NOW,
+    decide,
     decide_one,
     decided,
     entries_frame,
@@ -315,6 +316,6 @@ def test_lines_are_decided_one_by_one_as_together_and_in_any_order() -> None:
 
 def test_other_columns_of_the_lines_are_left_out() -> None:
     lines = frame([line(f"{COMPANY}INVOICE")]).with_columns(payload=pl.lit("{}"), outcome=pl.lit("?"))
-    said = decide(lines.lazy(), policy=shipped(), entries=entries_frame(), invoices=invoices_frame(), now=NOW).collect()
+    said = decide(lines, policy=shipped(), entries=entries_frame(), invoices=invoices_frame(), now=NOW)
     assert said["outcome"].to_list() == ["eligible"]
     assert "payload" not in said.columns

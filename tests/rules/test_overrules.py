@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import rails
-from rules.eligibility import decide
 from rules.lists import Lists
 from rules.overrules import OVERRULES, decide_lifted
-from tests.rules.scenarios import NOW, Line, frame, line, shipped
+from tests.rules.scenarios import NOW, Line, decide, frame, line, shipped
 from tests.rules.test_replay import ENTRIES, INVOICES, lines
 
 
@@ -26,8 +25,8 @@ def lifted(rows: list[Line], *overruled: str) -> list[dict[str, Any]]:
 
 
 def plain(rows: list[Line]) -> list[dict[str, Any]]:
-    found = decide(frame(rows).lazy(), policy=shipped(), entries=ENTRIES, invoices=INVOICES, now=NOW)
-    return found.collect().sort("transaction_id").to_dicts()
+    found = decide(frame(rows), policy=shipped(), entries=ENTRIES, invoices=INVOICES, now=NOW)
+    return found.sort("transaction_id").to_dicts()
 
 
 @given(st.lists(lines, min_size=2, max_size=12))

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ConfigDict
 
-from rules.eligibility import decide
 from rules.lists import Lists
 from rules.policy import Policy, PolicyFile
 from rules.replay import (
@@ -28,7 +27,7 @@ from rules.replay import (
     summary,
 )
 from rules.signals import signals
-from tests.rules.scenarios import NOW, Line, entries_frame, entry, frame, invoices_frame, line, policy
+from tests.rules.scenarios import NOW, Line, decide, entries_frame, entry, frame, invoices_frame, line, policy
 
 STRICT = policy("points.minimum = 100")
 COMPANY = "NIP/GTB/SAHELIA PLC/hello"
@@ -64,7 +63,7 @@ policies = st.builds(
 def stored(rows: list[Line], under: Policy, **labels: str) -> pl.DataFrame:
     """Lines as they stand after deciding them."""
     seen = frame(rows)
-    said = decide(seen.lazy(), policy=under, entries=ENTRIES, invoices=INVOICES, now=NOW).collect()
+    said = decide(seen, policy=under, entries=ENTRIES, invoices=INVOICES, now=NOW)
     before = said.select("transaction_id", **{f"before_{name}": pl.col(name) for name in BEFORE})
     label = pl.col("transaction_id").replace_strict(labels, default=None, return_dtype=pl.String)
     return seen.join(before, on="transaction_id").with_columns(label=label, draft_status=pl.lit(None, dtype=pl.String))
