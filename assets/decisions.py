@@ -101,6 +101,8 @@ def decide_days(
         basis = _basis(con, policy, clock)
         choose = day_tables.waiting if only_stale else day_tables.all_days
         chosen = choose(con, basis.state, start, end)
+    if not chosen.is_empty():
+        warehouse.widen(int(chosen["lines"].sum()))
     report = DecideReport()
     for batch in day_batches(chosen):
 

@@ -106,7 +106,6 @@ class Runner:
             KobosiftError: the days could not be decided; what was decided before stands.
         """
         desk = self.work.desk
-        self.work.warehouse.widen()
         desk.touched = (start or date.min, end or date.max)
         wanted = {"start": start and start.isoformat(), "end": end and end.isoformat(), "only_stale": only_stale}
         config = {

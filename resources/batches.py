@@ -21,8 +21,6 @@ from resources.warehouse.transactions import Merged, changed, merge_batch
 from rules.transactions import QUARANTINE_SCHEMA, TRANSACTION_SCHEMA, normalise_all
 
 ROWS_A_COMMIT = 50_000
-MANY_ROWS = 10_000
-"""From so many on, more than one thread is of use."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,7 @@ class Batches:
 
     def _commit(self) -> list[str]:
         touch_id = f"{self.run_id}/{self._commits}"
-        if self._lines.height > MANY_ROWS:
-            self.warehouse.widen()
+        self.warehouse.widen(self._lines.height)
         done = self.warehouse.write(
             lambda con: merge_batch(
                 con, self._lines, self._unreadable, self._states, touch_id=touch_id, admission=self.admission

@@ -14,9 +14,8 @@ from resources import remnants
 from resources.errors import WarehouseError
 from resources.warehouse import far
 from resources.warehouse.connection import Warehouse
-from resources.warehouse.engine import CATALOG
+from resources.warehouse.engine import CATALOG, META
 
-_META = f"__ducklake_metadata_{CATALOG}"
 _TYPES = {
     "varchar": "VARCHAR",
     "int64": "BIGINT",
@@ -63,7 +62,7 @@ def _flush(con: duckdb.DuckDBPyConnection) -> None:
     corrupts memory and ends the process (DuckLake for DuckDB 1.5.5).
     """
     for table, rows in con.execute(_INLINED).fetchall():
-        if con.execute(f"SELECT 1 FROM {_META}.{rows} LIMIT 1").fetchone():  # noqa: S608 - a name of the lake's
+        if con.execute(f"SELECT 1 FROM {META}.{rows} LIMIT 1").fetchone():  # noqa: S608 - a name of the lake's
             con.execute(f"CALL ducklake_flush_inlined_data('{CATALOG}', table_name => ?)", [table])
 
 
@@ -125,8 +124,8 @@ def _vacuum_server(place: str, warehouse: Warehouse) -> None:
 
 _INLINED = f"""
 SELECT t.table_name, i.table_name
-FROM {_META}.ducklake_inlined_data_tables AS i
-JOIN {_META}.ducklake_table AS t ON t.table_id = i.table_id AND t.end_snapshot IS NULL
+FROM {META}.ducklake_inlined_data_tables AS i
+JOIN {META}.ducklake_table AS t ON t.table_id = i.table_id AND t.end_snapshot IS NULL
 """  # noqa: S608 - names of ours
 _REWRITE = f"CALL ducklake_rewrite_data_files('{CATALOG}', delete_threshold => 0)"
 _EXPIRE = f"CALL ducklake_expire_snapshots('{CATALOG}', older_than => now())"
@@ -139,18 +138,18 @@ SHARED_STEPS = (_REWRITE, _EXPIRE, _CLEAN, _SWEEP_OLD)
 """The same where other machines may be writing: a young file of no table may be about to be committed."""
 _OLD = f"""
 SELECT
-    (SELECT count(*) FROM {_META}.ducklake_delete_file),
-    (SELECT count(*) FROM {_META}.ducklake_files_scheduled_for_deletion)
-    + (SELECT count(*) FROM {_META}.ducklake_data_file WHERE end_snapshot IS NOT NULL)
+    (SELECT count(*) FROM {META}.ducklake_delete_file),
+    (SELECT count(*) FROM {META}.ducklake_files_scheduled_for_deletion)
+    + (SELECT count(*) FROM {META}.ducklake_data_file WHERE end_snapshot IS NOT NULL)
 """  # noqa: S608 - names of ours
 # Only where every file in force tells its least and greatest value, or has none.
 _NARROWER = f"""
 WITH told AS (
     SELECT f.table_id, c.column_id, s.min_value, s.max_value,
         s.min_value IS NULL AND coalesce(s.value_count, 1) > coalesce(s.null_count, 0) AS unknown
-    FROM {_META}.ducklake_data_file AS f
-    JOIN {_META}.ducklake_column AS c ON c.table_id = f.table_id AND c.end_snapshot IS NULL AND c.column_type = $kind
-    LEFT JOIN {_META}.ducklake_file_column_stats AS s
+    FROM {META}.ducklake_data_file AS f
+    JOIN {META}.ducklake_column AS c ON c.table_id = f.table_id AND c.end_snapshot IS NULL AND c.column_type = $kind
+    LEFT JOIN {META}.ducklake_file_column_stats AS s
         ON s.data_file_id = f.data_file_id AND s.column_id = c.column_id
     WHERE f.end_snapshot IS NULL
 ),
@@ -162,16 +161,16 @@ narrow AS (
     FROM told GROUP BY ALL
 )
 SELECT n.low, n.high, t.table_id, t.column_id
-FROM {_META}.ducklake_table_column_stats AS t
-JOIN {_META}.ducklake_column AS c
+FROM {META}.ducklake_table_column_stats AS t
+JOIN {META}.ducklake_column AS c
     ON c.table_id = t.table_id AND c.column_id = t.column_id AND c.end_snapshot IS NULL AND c.column_type = $kind
 LEFT JOIN narrow AS n ON n.table_id = t.table_id AND n.column_id = t.column_id
 WHERE NOT coalesce(n.unknown, FALSE) AND (n.low, n.high) IS DISTINCT FROM (t.min_value, t.max_value)
 """  # noqa: S608 - names of ours
 _SET_STATISTICS = f"""
-UPDATE {_META}.ducklake_table_column_stats SET min_value = ?, max_value = ? WHERE table_id = ? AND column_id = ?
+UPDATE {META}.ducklake_table_column_stats SET min_value = ?, max_value = ? WHERE table_id = ? AND column_id = ?
 """  # noqa: S608 - names of ours
 _RAISE_FILE_NUMBER = f"""
-UPDATE {_META}.ducklake_snapshot SET next_file_id = next_file_id + 1
-WHERE snapshot_id = (SELECT max(snapshot_id) FROM {_META}.ducklake_snapshot)
+UPDATE {META}.ducklake_snapshot SET next_file_id = next_file_id + 1
+WHERE snapshot_id = (SELECT max(snapshot_id) FROM {META}.ducklake_snapshot)
 """  # noqa: S608 - names of ours

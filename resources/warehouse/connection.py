@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from resources.errors import ConfigurationError, WarehouseError
 from resources.settings import Settings
-from resources.warehouse.engine import CATALOG, attach, clear_spilled, load_cryptography, open_engine, seal
+from resources.warehouse.engine import CATALOG, attach, clear_spilled, load_cryptography, open_engine, seal, use_threads
 from resources.warehouse.failures import busy, collided, environmental, readable
 from resources.warehouse.gate import Gate
 
@@ -51,7 +51,8 @@ class Warehouse:
             catalog: `sqlite:PATH` or `postgres:CONNECTION`.
             data: a folder's path or an `s3://` address.
             home: the folder for rows that do not fit into memory.
-            narrow: use one thread until `widen`: many statements on few rows take half the time so.
+            narrow: use one thread until `widen`, even where many rows are stored; else all threads are used there.
+                Statements on few rows take half the time on one, since each thread opens the catalogue for itself.
             encrypted: whether data files are to be encrypted: where the warehouse is made, and it must have been so.
 
         """
@@ -62,6 +63,7 @@ class Warehouse:
         self._spill = home / "tmp"
         self._gate = Gate(Path(self._place)) if self._kind == "sqlite" else None
         self._narrow = narrow
+        self._wide = False
         self._instances: dict[bool, tuple[int, duckdb.DuckDBPyConnection]] = {}  # by whether it is sealed
         self._opening = threading.Lock()
 
@@ -165,18 +167,21 @@ class Warehouse:
             raise readable(error) from error
         raise AssertionError  # the loop above returns or raises
 
-    def widen(self) -> None:
-        """Use all threads from now on: there are many rows to read or write.
+    def widen(self, more: int = 0) -> None:
+        """Use all threads from now on, if many rows are stored or coming.
+
+        Args:
+            more: how many rows are about to be written.
 
         Raises:
             WarehouseError: the catalogue cannot be opened.
 
         """
-        if not self._narrow:
-            return
         self._narrow = False
+        if self._wide:
+            return
         with self._lent() as con:
-            con.execute("RESET GLOBAL threads")
+            self._wide = use_threads(con, more)
 
     def migrate(self) -> list[str]:
         """Apply the migrations that the catalogue has not seen, in order, each once, and return their names.
@@ -207,6 +212,7 @@ class Warehouse:
                 if process == os.getpid():
                     con.close()
             self._instances.clear()
+            self._wide = False
 
     def _once(self, work: Callable[[duckdb.DuckDBPyConnection], T], run_id: str, note: str) -> T:
         con = self._cursor()
@@ -316,7 +322,7 @@ class Warehouse:
 
     def _attached(self, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
         try:
-            con = open_engine(self._kind, self._data, self._spill, narrow=self._narrow, encrypted=self._encrypted)
+            con = open_engine(self._kind, self._data, self._spill, encrypted=self._encrypted)
         except OSError as error:
             raise _no_place(self._spill, error) from error
         try:
@@ -326,6 +332,8 @@ class Warehouse:
                 with attempt:
                     self._attach(con, read_only)
             load_cryptography(con)
+            if not self._narrow:
+                self._wide = use_threads(con) and not read_only
         except duckdb.Error as error:
             con.close()
             if _NOT_ENCRYPTED in str(error):

@@ -26,6 +26,10 @@ from urllib.parse import urlsplit
 import duckdb
 
 CATALOG = "kobosift"
+META = f"__ducklake_metadata_{CATALOG}"
+"""Where DuckLake's own tables are."""
+_MANY_STORED, _MANY_COMING = 200_000, 10_000
+"""Rows from which on more than one thread is of use."""
 BUSY_MILLISECONDS = 10_000
 """How long SQLite itself waits for a lock on the catalogue."""
 
@@ -44,16 +48,13 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-def open_engine(
-    kind: str, data: str, spill: Path, *, narrow: bool = False, encrypted: bool = False
-) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB instance with the extensions that the catalogue and the data need.
+def open_engine(kind: str, data: str, spill: Path, *, encrypted: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB instance with the extensions that the catalogue and the data need; it uses one thread.
 
     Args:
         kind: of the catalogue, `sqlite` or `postgres`.
         data: a folder's path or an `s3://` address.
         spill: the folder below which rows that do not fit into memory go; made if it is missing.
-        narrow: use one thread for now.
         encrypted: whether data files are to be encrypted.
 
     Raises:
@@ -64,8 +65,7 @@ def open_engine(
     own = spill / f"{_machine()}{os.getpid()}-{secrets.token_hex(4)}"  # two instances in one folder would collide
     places = {"temp_directory": str(own), "secret_directory": str(spill / "secrets")}  # else below ~/.duckdb
     con = duckdb.connect(":memory:", config={**_CONFIG, **places})
-    if narrow:
-        con.execute("SET GLOBAL threads = 1")
+    con.execute("SET GLOBAL threads = 1")
     far = data.startswith("s3://")
     for name in [
         "ducklake",
@@ -82,6 +82,23 @@ def open_engine(
     else:
         con.execute("SET GLOBAL enable_external_file_cache = false")  # the system keeps files of this machine as well
     return con
+
+
+def use_threads(con: duckdb.DuckDBPyConnection, more: int = 0) -> bool:
+    """Use all threads where many rows are stored, or come to be; whether that is so.
+
+    Args:
+        con: of an instance with the catalogue attached.
+        more: how many rows come.
+
+    """
+    wide = more > _MANY_COMING
+    if not wide:
+        stored = f"SELECT coalesce(sum(record_count), 0) FROM {META}.ducklake_table_stats"  # noqa: S608 - constants
+        wide = con.execute(stored).fetchall()[0][0] > _MANY_STORED  # all fetched, or the catalogue stays open
+    if wide:
+        con.execute("RESET GLOBAL threads")
+    return bool(wide)
 
 
 def attach(

@@ -99,18 +99,40 @@ def test_a_process_loads_the_extensions_once(warehouse: Warehouse, monkeypatch: 
     assert len(opened) == 1
 
 
-def test_a_narrow_warehouse_uses_one_thread_until_it_is_widened(warehouse: Warehouse) -> None:
-    narrow = Warehouse(
-        f"sqlite:{warehouse.home / 'catalog.sqlite'}", str(warehouse.home / "data"), warehouse.home, narrow=True
-    )
-    setting = "SELECT current_setting('threads')"
+def threads(warehouse: Warehouse) -> int:
     with warehouse.read() as con:
-        every = con.execute(setting).fetchone()
-    with narrow.read() as con:
-        assert con.execute(setting).fetchone() == (1,)
+        return int(con.execute("SELECT current_setting('threads')").fetchall()[0][0])
+
+
+EVERY = int(duckdb.connect().execute("SELECT current_setting('threads')").fetchall()[0][0])
+
+
+def test_one_thread_is_enough_for_few_rows_and_many_that_come_take_all(warehouse: Warehouse) -> None:
+    assert threads(warehouse) == 1
+    warehouse.widen()
+    warehouse.widen(100)
+    assert threads(warehouse) == 1
+    warehouse.widen(20_000)
+    assert threads(warehouse) == EVERY
+    warehouse.close()
+    assert threads(warehouse) == 1
+
+
+def test_where_many_rows_are_stored_all_threads_read_them_but_for_who_asks_for_one(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.warehouse.engine._MANY_STORED", 2)
+    for name in "abc":
+        warehouse.write(lambda con, name=name: touch(con, name), run_id="run", note="")
+    warehouse.close()
+    assert threads(warehouse) == EVERY
+    with warehouse.sealed() as con:
+        assert con.execute("SELECT current_setting('threads')").fetchall() == [(EVERY,)]
+    places = f"sqlite:{warehouse.home / 'catalog.sqlite'}", str(warehouse.home / "data"), warehouse.home
+    narrow = Warehouse(*places, narrow=True)
+    assert threads(narrow) == 1
     narrow.widen()
-    with narrow.read() as con:
-        assert con.execute(setting).fetchone() == every
+    assert threads(narrow) == EVERY
     narrow.close()
 
 
