@@ -420,7 +420,7 @@ class Dying(Warehouse):
         self.real, self.left, self.committed = real, writes, committed
 
     def __getattribute__(self, name: str) -> Any:
-        if name in ("read", "home"):
+        if name in ("read", "home", "widen"):
             return getattr(object.__getattribute__(self, "real"), name)
         return object.__getattribute__(self, name)
 
