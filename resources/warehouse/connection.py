@@ -332,8 +332,9 @@ class Warehouse:
                 with attempt:
                     self._attach(con, read_only)
             load_cryptography(con)
-            if not self._narrow:
-                self._wide = use_threads(con) and not read_only
+            wide = not self._narrow and use_threads(con)
+            if not read_only:
+                self._wide = wide
         except duckdb.Error as error:
             con.close()
             if _NOT_ENCRYPTED in str(error):

@@ -128,6 +128,7 @@ def test_where_many_rows_are_stored_all_threads_read_them_but_for_who_asks_for_o
     assert threads(warehouse) == EVERY
     with warehouse.sealed() as con:
         assert con.execute("SELECT current_setting('threads')").fetchall() == [(EVERY,)]
+    assert threads(warehouse) == EVERY
     places = f"sqlite:{warehouse.home / 'catalog.sqlite'}", str(warehouse.home / "data"), warehouse.home
     narrow = Warehouse(*places, narrow=True)
     assert threads(narrow) == 1
