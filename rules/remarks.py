@@ -38,7 +38,7 @@ def with_finds(lines: pl.LazyFrame, *, policy: Policy) -> pl.LazyFrame:
         )
         anew = likely.filter(_differs()).select_seq("row", remark=_remark())
         remarks = pl.concat([known, anew.select_seq("remark")])
-        own = place.scatter(anew["row"], pl.int_range(len(known), len(remarks), dtype=pl.UInt32, eager=True))
+        own = place.scatter(anew["row"], pl.int_range(len(known), len(remarks), eager=True).cast(place.dtype))
         return remarks.lazy().select_seq(found=finds).collect(engine="in-memory").to_series().gather(own)
 
     inputs = pl.struct(
@@ -55,9 +55,13 @@ def _may_differ() -> pl.Expr:
 
 def _differs() -> pl.Expr:
     """Whether the remark is another than what is said."""
+    return _says_more() | pl.col("remark").str.contains(_words_of_name(), literal=True).fill_null(value=False)
+
+
+def _words_of_name() -> pl.Expr:
+    """The word form of the counterparty's name; null where it holds no word."""
     name = word_form(pl.col("name"))
-    named = pl.when(name.str.len_bytes() > len("  ")).then(pl.col("remark").str.contains(name, literal=True))
-    return _says_more() | named.fill_null(value=False)
+    return pl.when(name.str.len_bytes() > len("  ")).then(name)
 
 
 def _says_more() -> pl.Expr:
@@ -73,9 +77,7 @@ def _word_form_of_said() -> pl.Expr:
 
 def _remark() -> pl.Expr:
     """What is said without the counterparty's name, for Gift and Charity are given names; then description and tags."""
-    name = word_form(pl.col("name"))
-    parts = pl.col("remark").str.split(pl.when(name.str.len_bytes() > len("  ")).then(name))
-    said = pl.coalesce(parts.list.join(BREAK), "remark")
+    said = pl.coalesce(pl.col("remark").str.split(_words_of_name()).list.join(BREAK), "remark")
     more = only_where(_says_more(), {"description": pl.col("description"), "tags": pl.col("tags")}, _with_more, _MORE)
     return pl.concat_str([_worded(said), more.struct.field("more")], separator=BREAK, ignore_nulls=True)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
@@ -33,6 +34,7 @@ LOCK_SECONDS = 300
 """How long a writer waits for the others of this machine."""
 READERS_SECONDS = 60
 """How long who deletes old files waits for readers to come to their end."""
+_LOOK_AGAIN_SECONDS = 600.0
 _ATTEMPTS = 40
 _RETRY_SECONDS = 300.0
 _AUTHOR = "kobosift"
@@ -64,6 +66,7 @@ class Warehouse:
         self._gate = Gate(Path(self._place)) if self._kind == "sqlite" else None
         self._narrow = narrow
         self._wide = False
+        self._looked = 0.0
         self._instances: dict[bool, tuple[int, duckdb.DuckDBPyConnection]] = {}  # by whether it is sealed
         self._opening = threading.Lock()
 
@@ -298,11 +301,20 @@ class Warehouse:
             con = instance.cursor()
         try:
             con.execute(f"USE {CATALOG}")
+            if not sealed:
+                self._look_again(con)
         except duckdb.Error as error:
             con.close()
             self._forget_broken(error)
             raise readable(error) from error
         return con
+
+    def _look_again(self, con: duckdb.DuckDBPyConnection) -> None:
+        """See now and then whether many rows are stored by now: a process may live for months."""
+        if self._narrow or self._wide or time.monotonic() - self._looked < _LOOK_AGAIN_SECONDS:
+            return
+        self._looked = time.monotonic()
+        self._wide = use_threads(con)
 
     def _opened(self) -> duckdb.DuckDBPyConnection:
         """Attach the catalogue; where there is none, one process makes it while the others wait."""
@@ -334,7 +346,7 @@ class Warehouse:
             load_cryptography(con)
             wide = not self._narrow and use_threads(con)
             if not read_only:
-                self._wide = wide
+                self._wide, self._looked = wide, time.monotonic()
         except duckdb.Error as error:
             con.close()
             if _NOT_ENCRYPTED in str(error):

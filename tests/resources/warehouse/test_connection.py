@@ -118,6 +118,16 @@ def test_one_thread_is_enough_for_few_rows_and_many_that_come_take_all(warehouse
     assert threads(warehouse) == 1
 
 
+def test_a_process_that_lives_on_sees_that_many_rows_are_stored_by_now(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert threads(warehouse) == 1
+    monkeypatch.setattr("resources.warehouse.engine._MANY_STORED", 2)
+    assert threads(warehouse) == 1
+    monkeypatch.setattr("resources.warehouse.connection._LOOK_AGAIN_SECONDS", 0.0)
+    assert threads(warehouse) == EVERY
+
+
 def test_where_many_rows_are_stored_all_threads_read_them_but_for_who_asks_for_one(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
