@@ -30,6 +30,8 @@ META = f"__ducklake_metadata_{CATALOG}"
 """Where DuckLake's own tables are."""
 _MANY_STORED, _MANY_COMING = 200_000, 10_000
 """Rows from which on more than one thread is of use."""
+_STORED = f"SELECT coalesce(sum(record_count), 0) FROM {META}.ducklake_data_file WHERE end_snapshot IS NULL"  # noqa: S608
+"""Rows in the files in force; few are elsewhere. The lake's own count of a table takes in all that ever were."""
 BUSY_MILLISECONDS = 10_000
 """How long SQLite itself waits for a lock on the catalogue."""
 
@@ -94,8 +96,7 @@ def use_threads(con: duckdb.DuckDBPyConnection, more: int = 0) -> bool:
     """
     wide = more > _MANY_COMING
     if not wide:
-        stored = f"SELECT coalesce(sum(record_count), 0) FROM {META}.ducklake_table_stats"  # noqa: S608 - constants
-        wide = con.execute(stored).fetchall()[0][0] > _MANY_STORED  # all fetched, or the catalogue stays open
+        wide = con.execute(_STORED).fetchall()[0][0] > _MANY_STORED  # all fetched, or the catalogue stays open
     if wide:
         con.execute("RESET GLOBAL threads")
     return bool(wide)

@@ -131,10 +131,9 @@ def test_a_process_that_lives_on_sees_that_many_rows_are_stored_by_now(
 def test_where_many_rows_are_stored_all_threads_read_them_but_for_who_asks_for_one(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resources.warehouse.engine._MANY_STORED", 2)
-    for name in "abc":
-        warehouse.write(lambda con, name=name: touch(con, name), run_id="run", note="")
+    assert threads(warehouse) == 1
     warehouse.close()
+    monkeypatch.setattr("resources.warehouse.engine._MANY_STORED", 2)  # the list of migrations is as long
     assert threads(warehouse) == EVERY
     with warehouse.sealed() as con:
         assert con.execute("SELECT current_setting('threads')").fetchall() == [(EVERY,)]
