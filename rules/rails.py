@@ -143,7 +143,7 @@ def _parted(read: pl.LazyFrame) -> pl.LazyFrame:
     """What was read as the name, parted from the remark after it; one search without groups, which are slow."""
     remark = pl.col("name").str.extract(_REMARK, 0)
     name = pl.coalesce(pl.col("name").str.strip_suffix(pl.col("after")), "name").str.strip_chars_end()
-    return read.with_columns_seq(after=remark).with_columns(name=name, after=pl.col("after").str.slice(1))
+    return read.with_columns_seq(after=remark).with_columns_seq(name=name, after=pl.col("after").str.slice(1))
 
 
 def _numberless(text: pl.Expr) -> pl.Expr:

@@ -2,7 +2,7 @@
 
 Polars' own engines share out every single step among the threads, and on texts wait for each other at each of them; a
 piece that one thread works through from its first step to its last waits for nobody. So that it stays with its thread,
-the work uses `with_columns_seq` and `select_seq`, which take one expression after the other, and chunk after chunk.
+the work uses `with_columns_seq` and `select_seq`, which take one expression after the other over the whole frame.
 """
 
 from __future__ import annotations
