@@ -127,16 +127,14 @@ def invoices_frame(traps: Sequence[Trap]) -> pl.DataFrame:
 
 def product_says(traps: Sequence[Trap], policy: str, now: datetime = NOW) -> dict[str, dict[str, object]]:
     """The product's decisions by transaction id."""
-    from rules.lists import Lists
-    from rules.overrules import OVERRULES, decide_lifted
     from rules.policy import parse_policy
+    from tests.rules.scenarios import decide as product_decide
 
-    found = decide_lifted(
+    found = product_decide(
         lines_frame(traps),
         policy=parse_policy(POLICIES[policy], "a test"),
-        lists=Lists.in_force(entries_frame(traps), now),
+        entries=entries_frame(traps),
         invoices=invoices_frame(traps),
-        overrules=OVERRULES.to_frame(),
         now=now,
     )
     return {str(row["transaction_id"]): row for row in found.to_dicts()}

@@ -65,13 +65,6 @@ def test_lines_that_come_in_many_chunks_are_read_once(monkeypatch: pytest.Monkey
     monkeypatch.setattr(rails, "_parsed", noted)
     rows = [line(f"NIP/GTB/ADA OKWUOSA/hello {number}", transaction_id=f"tx-{number}") for number in range(40)]
     chunks = pl.concat([frame([row]) for row in rows], rechunk=False)
-    found = decide_lifted(
-        chunks,
-        policy=shipped(),
-        lists=Lists.in_force(ENTRIES, NOW),
-        invoices=INVOICES,
-        overrules=OVERRULES.to_frame(),
-        now=NOW,
-    )
+    found = decide(chunks, policy=shipped(), entries=ENTRIES, invoices=INVOICES, now=NOW)
     assert sizes == [40]
     assert found.sort("transaction_id").to_dicts() == plain(rows)
